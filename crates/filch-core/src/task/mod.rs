@@ -1,0 +1,22 @@
+#![doc = include_str!("README.md")]
+
+mod error;
+mod id;
+mod join;
+mod raw;
+mod registry;
+mod runnable;
+mod spawn;
+mod state;
+pub(crate) mod waker;
+
+pub use error::JoinError;
+pub use id::Id;
+pub use join::{AbortHandle, JoinHandle};
+pub(crate) use raw::Header;
+pub(crate) use registry::Registry;
+pub use runnable::Runnable;
+pub use spawn::Spawn;
+
+#[cfg(all(test, filch_loom))]
+mod loom_tests;

@@ -1,0 +1,305 @@
+//! The task's memory: header, future or output, and the one table of functions that know their types.
+//!
+//! A panic of user code in a task is caught here and nowhere else.
+
+use super::error::JoinError;
+use super::id::Id;
+use super::registry::{Links, Shard};
+use super::state::{Completed, State};
+use super::waker;
+use crate::runtime::Shell;
+use crate::sys::cell::UnsafeCell;
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker};
+
+/// What every task begins with.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(super) state: State,
+    pub(super) vtable: &'static VTable,
+    /// The runtime the task belongs to. Never freed; see [`Shell`].
+    pub(crate) shell: &'static Shell,
+    /// The registry's; only under the lock of the shard named in it.
+    pub(super) links: UnsafeCell<Links>,
+    pub(super) shard: Shard,
+    /// The join handle's or the completer's, as the state says.
+    join_waker: UnsafeCell<Option<Waker>>,
+    pub(super) id: Id,
+    pub(super) spawned_at: &'static Location<'static>,
+    /// Rarely used facts; null when there are none.
+    pub(super) cold: Option<Box<Cold>>,
+}
+
+/// What few tasks have.
+#[derive(Debug, Default)]
+pub(crate) struct Cold {
+    pub(crate) name: Option<Box<str>>,
+}
+
+/// A task of a known future. `repr(C)`: a pointer to it is a pointer to its header.
+#[repr(C)]
+struct Cell<F: Future> {
+    header: Header,
+    stage: UnsafeCell<Stage<F>>,
+}
+
+enum Stage<F: Future> {
+    Running(F),
+    Finished(Result<F::Output, JoinError>),
+    Consumed,
+}
+
+/// What must know the future's type. Each takes a pointer to the header of its own type.
+pub(super) struct VTable {
+    /// Polls once; on `Ready`, drops the future and stores the output. Runnable's holder only.
+    poll: unsafe fn(NonNull<Header>, &Waker) -> Poll<()>,
+    /// Drops the future and stores that the task was canceled. Runnable's holder or claimer only.
+    cancel: unsafe fn(NonNull<Header>),
+    /// Moves the output into an `Option<Result<T, JoinError>>`. Join handle only, after completion.
+    take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the output. Whoever owns it, once.
+    drop_output: unsafe fn(NonNull<Header>),
+    /// Frees the memory. After the last reference.
+    free: unsafe fn(NonNull<Header>),
+}
+
+impl<F: Future> Cell<F> {
+    const VTABLE: VTable = VTable {
+        poll: poll::<F>,
+        cancel: cancel::<F>,
+        take_output: take_output::<F>,
+        drop_output: drop_output::<F>,
+        free: free::<F>,
+    };
+}
+
+/// What [`allocate`] puts into the header.
+pub(super) struct Origin {
+    pub(super) shell: &'static Shell,
+    pub(super) shard: Shard,
+    pub(super) id: Id,
+    pub(super) spawned_at: &'static Location<'static>,
+    pub(super) name: Option<Box<str>>,
+    pub(super) claimable: bool,
+    pub(super) local: bool,
+}
+
+/// Makes a task. The caller gets its one runnable and its one join handle.
+pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> {
+    let cell = Box::new(Cell {
+        header: Header {
+            state: State::new(origin.claimable, origin.local),
+            vtable: &Cell::<F>::VTABLE,
+            shell: origin.shell,
+            links: UnsafeCell::new(Links::default()),
+            shard: origin.shard,
+            join_waker: UnsafeCell::new(None),
+            id: origin.id,
+            spawned_at: origin.spawned_at,
+            cold: origin.name.map(|name| Box::new(Cold { name: Some(name) })),
+        },
+        stage: UnsafeCell::new(Stage::Running(future)),
+    });
+    NonNull::from(Box::leak(cell)).cast()
+}
+
+/// # Safety
+/// - The task was made by `allocate::<F>`, is alive, and the caller holds its runnable.
+unsafe fn poll<F: Future>(task: NonNull<Header>, waker: &Waker) -> Poll<()> {
+    // SAFETY: made by `allocate::<F>` and alive, by the contract.
+    let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
+    let result = cell.stage.with_mut(|stage| {
+        catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: the runnable's holder has the stage to itself.
+            let Stage::Running(future) = (unsafe { &mut *stage }) else {
+                unreachable!("a complete task is not polled")
+            };
+            // SAFETY: the future is never moved out of its allocation; it is dropped in place.
+            unsafe { Pin::new_unchecked(future) }.poll(&mut Context::from_waker(waker))
+        }))
+    });
+    let output = match result {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(payload) => Err(JoinError::panicked(cell.header.id, payload)),
+    };
+    // SAFETY: the runnable's holder has the stage to itself.
+    unsafe { finish(cell, output) };
+    Poll::Ready(())
+}
+
+/// Drops the future, then stores `output`, or the panic of the future's drop.
+///
+/// # Safety
+/// - The caller has the stage to itself.
+unsafe fn finish<F: Future>(cell: &Cell<F>, output: Result<F::Output, JoinError>) {
+    cell.stage.with_mut(|stage| {
+        // SAFETY: the stage is the caller's. The future is dropped in place, as pinning demands.
+        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { *stage = Stage::Consumed }));
+        let output = match dropped {
+            Ok(()) => output,
+            Err(payload) => {
+                discard_caught(output);
+                Err(JoinError::panicked(cell.header.id, payload))
+            }
+        };
+        // SAFETY: as above; what is overwritten is `Consumed`.
+        unsafe { *stage = Stage::Finished(output) };
+    });
+}
+
+/// Drops a value of the user's whose panic nobody can be told.
+fn discard_caught<T>(value: T) {
+    let dropped: Result<(), Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    if let Err(payload) = dropped {
+        // Why: dropping the payload of a panic may panic again; leaking it is the end of that chain.
+        std::mem::forget(payload);
+    }
+}
+
+/// # Safety
+/// - The task was made by `allocate::<F>`, is alive, and the caller holds its runnable or has claimed it.
+unsafe fn cancel<F: Future>(task: NonNull<Header>) {
+    // SAFETY: by the contract.
+    let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
+    // SAFETY: the runnable's holder or claimer has the stage to itself.
+    unsafe { finish(cell, Err(JoinError::canceled(cell.header.id))) };
+}
+
+/// # Safety
+/// - The task was made by `allocate::<F>`, is alive and complete, and the caller is its join handle.
+/// - `target` points to an `Option<Result<F::Output, JoinError>>`.
+unsafe fn take_output<F: Future>(task: NonNull<Header>, target: *mut ()) {
+    // SAFETY: by the contract.
+    let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
+    let stage = cell.stage.with_mut(|stage| {
+        // SAFETY: after completion the stage is the join handle's.
+        std::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
+    });
+    if let Stage::Finished(output) = stage {
+        // SAFETY: the target's type is in the contract.
+        unsafe { *target.cast() = Some(output) };
+    }
+}
+
+/// # Safety
+/// - The task was made by `allocate::<F>`, is alive, its future is dropped, and the output is the caller's.
+unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
+    // SAFETY: by the contract.
+    let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
+    let stage = cell.stage.with_mut(|stage| {
+        // SAFETY: the stage is the caller's.
+        std::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
+    });
+    discard_caught(stage);
+}
+
+/// # Safety
+/// - The task was made by `allocate::<F>`, and the caller gave up its last reference after completion.
+unsafe fn free<F: Future>(task: NonNull<Header>) {
+    // SAFETY: allocated as a box of this type; nobody else knows the pointer any more.
+    drop(unsafe { Box::from_raw(task.cast::<Cell<F>>().as_ptr()) });
+}
+
+impl Header {
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.cold.as_ref()?.name.as_deref()
+    }
+
+    /// # Safety
+    /// - The task is alive and the caller holds its runnable.
+    #[inline]
+    pub(super) unsafe fn poll(task: NonNull<Header>) -> Poll<()> {
+        // SAFETY: alive for as long as the runnable is held, which outlives the borrowed waker.
+        let waker = unsafe { waker::borrowed(task) };
+        // SAFETY: by the contract; the table is of the task's own type.
+        unsafe { (task.as_ref().vtable.poll)(task, &waker) }
+    }
+
+    /// Drops the future; the output becomes "canceled".
+    ///
+    /// # Safety
+    /// - The task is alive and live, and the caller holds its runnable or has claimed it.
+    pub(super) unsafe fn cancel(task: NonNull<Header>) {
+        // SAFETY: by the contract.
+        unsafe { (task.as_ref().vtable.cancel)(task) };
+    }
+
+    /// Publishes the output, wakes the joiner and gives up the caller's hold on the task.
+    ///
+    /// # Safety
+    /// - The output is stored, and the caller holds the runnable or has claimed the task. It does not touch it after.
+    pub(super) unsafe fn complete(task: NonNull<Header>, claimed: bool) {
+        // SAFETY: alive until `complete` below is done.
+        let header = unsafe { task.as_ref() };
+        header.shell.registry().remove(task);
+        // SAFETY: without a join handle the output is the completer's.
+        let completed =
+            header.state.complete(claimed, || unsafe { (header.vtable.drop_output)(task) });
+        match completed {
+            Completed::Done => {}
+            // SAFETY: the state says that no reference is left.
+            Completed::Free => unsafe { (header.vtable.free)(task) },
+            Completed::WakeJoiner => {
+                // SAFETY: `JOIN_WAKER` was set at completion, so the waker is ours.
+                let waker = header.join_waker.with_mut(|waker| unsafe { (*waker).take() });
+                // SAFETY: the reference that `complete` gave us.
+                unsafe { Header::drop_ref(task) };
+                // Why: a joiner's waker may be foreign code; its panic must not reach the worker.
+                if let Some(waker) = waker {
+                    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// - The caller owns one reference and gives it up.
+    #[inline]
+    pub(super) unsafe fn drop_ref(task: NonNull<Header>) {
+        // SAFETY: alive, the caller owns a reference.
+        let header = unsafe { task.as_ref() };
+        if header.state.drop_ref() {
+            // SAFETY: it was the last reference of a complete task.
+            unsafe { (header.vtable.free)(task) };
+        }
+    }
+
+    /// # Safety
+    /// - The state said that the last reference of this complete task is gone.
+    pub(super) unsafe fn free(task: NonNull<Header>) {
+        // SAFETY: by the contract.
+        unsafe { (task.as_ref().vtable.free)(task) };
+    }
+
+    /// # Safety
+    /// - The caller is the join handle of a complete task, of output `T`.
+    pub(super) unsafe fn take_output<T>(task: NonNull<Header>) -> Option<Result<T, JoinError>> {
+        let mut output: Option<Result<T, JoinError>> = None;
+        // SAFETY: by the contract; the target has the type the table expects.
+        unsafe { (task.as_ref().vtable.take_output)(task, (&raw mut output).cast()) };
+        output
+    }
+
+    /// # Safety
+    /// - The caller is the join handle of a complete task.
+    pub(super) unsafe fn drop_output(task: NonNull<Header>) {
+        // SAFETY: by the contract.
+        unsafe { (task.as_ref().vtable.drop_output)(task) };
+    }
+
+    /// # Safety
+    /// - The join waker is the caller's: it is the join handle and `JOIN_WAKER` is unset.
+    pub(super) unsafe fn replace_join_waker(&self, waker: Option<Waker>) -> Option<Waker> {
+        // SAFETY: by the contract.
+        self.join_waker.with_mut(|stored| std::mem::replace(unsafe { &mut *stored }, waker))
+    }
+}

@@ -1,0 +1,150 @@
+//! Making a task and handing it to its runtime.
+
+use super::join::JoinHandle;
+use super::raw::{Header, Origin, allocate};
+use super::registry::Shard;
+use super::runnable::Runnable;
+use crate::context;
+use crate::runtime::RuntimeRef;
+use crate::seam::Hint;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+/// How a task is to be spawned: its runtime, its name and where the call stands.
+#[derive(Debug)]
+#[must_use = "nothing is spawned until one of the spawn methods is called"]
+pub struct Spawn {
+    runtime: RuntimeRef,
+    name: Option<Box<str>>,
+    spawned_at: &'static Location<'static>,
+    claimable: bool,
+}
+
+impl Spawn {
+    /// A plain task of `runtime`, spawned at the caller's line.
+    #[track_caller]
+    pub fn on(runtime: RuntimeRef) -> Self {
+        Spawn { runtime, name: None, spawned_at: Location::caller(), claimable: false }
+    }
+
+    /// Gives the task a name.
+    pub fn name(mut self, name: Option<&str>) -> Self {
+        self.name = name.map(Into::into);
+        self
+    }
+
+    /// Lets the holder of an abort handle drop the future at once while it is not in a poll; costs one more atomic
+    /// step per poll. For children of groups.
+    pub fn claimable(mut self) -> Self {
+        self.claimable = true;
+        self
+    }
+
+    /// Spawns a future that may run on any worker. When the runtime is ending, the handle answers "cancelled".
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let runtime = self.runtime;
+        // SAFETY: the future is `Send`.
+        let (task, handle) = unsafe { self.make(future, false, false) };
+        enter(runtime, task);
+        handle
+    }
+
+    /// Spawns a future that is polled and dropped on this thread only.
+    ///
+    /// # Panics
+    /// When this thread is not the home of the runtime: the thread that runs its `LocalRuntime`.
+    #[track_caller]
+    pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        assert!(
+            self.runtime.shell().is_home(),
+            "spawn_local was called outside of a LocalRuntime, so nothing keeps the task on this thread; \
+             call it inside LocalRuntime::block_on, or use spawn with a future that is Send"
+        );
+        let runtime = self.runtime;
+        // SAFETY: marked local, and this thread is the runtime's home.
+        let (task, handle) = unsafe { self.make(future, true, false) };
+        enter(runtime, task);
+        handle
+    }
+
+    /// Runs a call that blocks on a thread made for that. When the runtime is ending, the handle answers "cancelled".
+    pub fn spawn_blocking<F, R>(self, call: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let runtime = self.runtime;
+        // SAFETY: the call is `Send`.
+        let (task, handle) = unsafe { self.make(BlockingCall(Some(call)), false, true) };
+        // SAFETY: `make` gave us the runnable.
+        let runnable = unsafe { Runnable::from_raw(task) };
+        match runtime.access() {
+            Some(parts) => parts.blocking.submit(runnable),
+            None => drop(runnable),
+        }
+        handle
+    }
+
+    /// # Safety
+    /// - The future is `Send`, or `local` is set and this thread is the runtime's home.
+    unsafe fn make<F: Future>(
+        self,
+        future: F,
+        local: bool,
+        blocking: bool,
+    ) -> (NonNull<Header>, JoinHandle<F::Output>) {
+        let shell = self.runtime.shell();
+        let shard = if blocking { Shard::NONE } else { Shard::of(context::stripe(shell)) };
+        let task = allocate(
+            future,
+            Origin {
+                shell,
+                shard,
+                id: context::next_id(),
+                spawned_at: self.spawned_at,
+                name: self.name,
+                claimable: self.claimable,
+                local,
+            },
+        );
+        // SAFETY: the one join handle of a task whose output is `F::Output`.
+        (task, unsafe { JoinHandle::from_raw(task) })
+    }
+}
+
+/// Registers and schedules a task that nobody else knows yet. Dropped instead, so canceled, when the runtime is ending.
+fn enter(runtime: RuntimeRef, task: NonNull<Header>) {
+    // SAFETY: `allocate` gave us the runnable.
+    let runnable = unsafe { Runnable::from_raw(task) };
+    // Why: one access for both steps, so that the runtime cannot end between them.
+    let Some(parts) = runtime.access() else { return };
+    if runtime.shell().registry().insert(task) {
+        parts.scheduler.schedule(runnable, Hint::Spawn);
+    }
+}
+
+/// A call as a future that is done at its first poll.
+struct BlockingCall<F>(Option<F>);
+
+// Why: the call is moved out by the poll, never pinned.
+impl<F> Unpin for BlockingCall<F> {}
+
+impl<F: FnOnce() -> R, R> Future for BlockingCall<F> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        let call = self.0.take().expect("a blocking call is polled once");
+        Poll::Ready(call())
+    }
+}

@@ -1,0 +1,97 @@
+//! Whom to wake, collected while locks are held and woken after they are released.
+
+use crate::context;
+use crate::io::{IoSlots, Ready, SlotKey};
+use crate::task::waker;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+/// A collection of wakers. Dropped without [`wake_all`](Self::wake_all), it wakes them still.
+#[derive(Default)]
+pub struct WakeBatch {
+    slots: Option<&'static IoSlots>,
+    wakers: Vec<Waker>,
+    n_events: usize,
+}
+
+impl WakeBatch {
+    /// An empty batch for a turn of the driver that watches the sources of `slots`.
+    pub fn for_slots(slots: &'static IoSlots) -> Self {
+        WakeBatch { slots: Some(slots), wakers: Vec::new(), n_events: 0 }
+    }
+
+    /// Adds one waker. It is not woken yet.
+    #[inline]
+    pub fn push(&mut self, waker: Waker) {
+        self.wakers.push(waker);
+    }
+
+    /// Adds several wakers.
+    pub fn extend(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        self.wakers.extend(wakers);
+    }
+
+    /// Reports readiness of the source registered under `key`. An event of an ended registration is dropped.
+    ///
+    /// # Panics
+    /// When the batch was not made by [`for_slots`](Self::for_slots).
+    pub fn deliver(&mut self, key: SlotKey, ready: Ready) {
+        let slots =
+            self.slots.expect("a driver reports events into a batch made by WakeBatch::for_slots");
+        self.n_events += 1;
+        slots.slot(key.index()).deliver(key.generation(), ready, self);
+    }
+
+    /// How many wakers are collected.
+    pub fn len(&self) -> usize {
+        self.wakers.len()
+    }
+
+    /// Whether there is nobody to wake.
+    pub fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+    }
+
+    /// How many events were delivered since the last [`wake_all`](Self::wake_all).
+    pub fn n_events(&self) -> usize {
+        self.n_events
+    }
+
+    /// Wakes everybody and leaves the batch empty. Tasks of the runtime this thread works for reach their scheduler
+    /// as one batch. A waker that panics does not stop the others.
+    pub fn wake_all(&mut self) {
+        self.n_events = 0;
+        if self.wakers.is_empty() {
+            return;
+        }
+        let mut foreign = Vec::new();
+        {
+            let mut tasks =
+                self.wakers.drain(..).filter_map(|waker| match waker::into_runnable(waker) {
+                    Ok(runnable) => runnable,
+                    Err(waker) => {
+                        foreign.push(waker);
+                        None
+                    }
+                });
+            context::schedule_batch(&mut tasks);
+        }
+        for waker in foreign {
+            // Why: a foreign waker is user code; its panic is its own business, the rest must still be woken.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+}
+
+impl Drop for WakeBatch {
+    fn drop(&mut self) {
+        self.wake_all();
+    }
+}
+
+impl fmt::Debug for WakeBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WakeBatch").field("len", &self.len()).finish()
+    }
+}
