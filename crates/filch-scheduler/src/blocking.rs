@@ -1,0 +1,264 @@
+//! Threads for calls that block: started when there is a call and nobody free, ended when idle for a while.
+//!
+//! Knows nothing about workers. A call is a task that is done at its first poll.
+
+use crate::multi_thread::ThreadHook;
+use filch_core::RuntimeRef;
+use filch_core::seam::Blocking;
+use filch_core::sys::sync::{Condvar, Mutex, MutexGuard};
+use filch_core::sys::thread;
+use filch_core::sys::{Duration, Instant};
+use filch_core::task::Runnable;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// Threads for calls that block.
+#[derive(Clone)]
+pub struct BlockingPool(Arc<Pool>);
+
+struct Pool {
+    state: Mutex<State>,
+    /// Notified once for each call that an idle thread should take.
+    work: Condvar,
+    /// Notified when a thread ends or a call is done while the pool is closing.
+    progress: Condvar,
+    max_threads: usize,
+    keep_alive: Duration,
+    stack_size: Option<usize>,
+    thread_name: Arc<dyn Fn(usize) -> String + Send + Sync>,
+    on_start: Option<ThreadHook>,
+    on_stop: Option<ThreadHook>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Runnable>,
+    /// Threads that wait for work, and how many of them were notified and have not seen it.
+    n_idle: usize,
+    n_notified: usize,
+    n_threads: usize,
+    /// How many threads were ever started: the next one's number.
+    n_started: usize,
+    closed: bool,
+    runtime: Option<RuntimeRef>,
+    /// The calls in progress, by the number of their thread.
+    running: HashMap<usize, Running>,
+}
+
+struct Running {
+    name: Option<String>,
+    spawned_at: &'static Location<'static>,
+    since: Instant,
+}
+
+/// A blocking call that did not end within the grace.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// The task's name, if it was given one.
+    pub name: Option<String>,
+    /// Where the call was made.
+    pub spawned_at: &'static Location<'static>,
+    /// How long it has been running.
+    pub running_for: Duration,
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "blocking call ")?;
+        if let Some(name) = &self.name {
+            write!(f, "{name:?} ")?;
+        }
+        write!(f, "({}), running for {:.1?}", self.spawned_at, self.running_for)
+    }
+}
+
+impl BlockingPool {
+    /// A pool without threads, of at most `max_threads`.
+    pub fn new(
+        max_threads: usize,
+        keep_alive: Duration,
+        stack_size: Option<usize>,
+        thread_name: Arc<dyn Fn(usize) -> String + Send + Sync>,
+        on_start: Option<ThreadHook>,
+        on_stop: Option<ThreadHook>,
+    ) -> Self {
+        BlockingPool(Arc::new(Pool {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            max_threads: max_threads.max(1),
+            keep_alive,
+            stack_size,
+            thread_name,
+            on_start,
+            on_stop,
+        }))
+    }
+
+    /// Says which runtime the calls belong to, so that they find it.
+    pub fn start(&self, runtime: RuntimeRef) {
+        self.0.state.lock().runtime = Some(runtime);
+    }
+
+    /// Takes no more calls, cancels the queued ones and waits at most `grace` for those that run.
+    /// Answers what still runs; it is left alone.
+    pub fn shutdown(&self, grace: Duration) -> Vec<Leftover> {
+        let pool = &*self.0;
+        let queue = {
+            let mut state = pool.state.lock();
+            state.closed = true;
+            pool.work.notify_all();
+            std::mem::take(&mut state.queue)
+        };
+        drop(queue); // Unlocked: dropping a call is user code.
+        let begin = Instant::now();
+        let mut state = pool.state.lock();
+        while state.n_threads != 0 {
+            let Some(left) = grace.checked_sub(begin.elapsed()).filter(|left| !left.is_zero())
+            else {
+                break;
+            };
+            state = pool.progress.wait_timeout(state, left).0;
+        }
+        state.leftovers()
+    }
+}
+
+impl State {
+    fn leftovers(&self) -> Vec<Leftover> {
+        let running = self.running.values();
+        let mut leftovers: Vec<Leftover> = running
+            .map(|call| Leftover {
+                name: call.name.clone(),
+                spawned_at: call.spawned_at,
+                running_for: call.since.elapsed(),
+            })
+            .collect();
+        leftovers.sort_by_key(|call| std::cmp::Reverse(call.running_for));
+        leftovers
+    }
+}
+
+impl Blocking for BlockingPool {
+    fn submit(&self, task: Runnable) {
+        let mut state = self.0.state.lock();
+        if state.closed {
+            drop(state);
+            drop(task); // Unlocked: canceling a call drops what it captured.
+            return;
+        }
+        state.queue.push_back(task);
+        if state.n_idle > state.n_notified {
+            state.n_notified += 1;
+            drop(state);
+            self.0.work.notify_one();
+        } else if state.n_threads < self.0.max_threads {
+            self.start_thread(state);
+        }
+    }
+
+    fn n_busy(&self) -> usize {
+        let state = self.0.state.lock();
+        state.queue.len() + state.running.len()
+    }
+}
+
+impl BlockingPool {
+    fn start_thread(&self, mut state: MutexGuard<'_, State>) {
+        let number = state.n_started;
+        state.n_started += 1;
+        state.n_threads += 1;
+        let runtime = state.runtime.expect("the pool is started before the runtime takes calls");
+        drop(state);
+        let pool = Arc::clone(&self.0);
+        let mut builder = thread::Builder::new().name((pool.thread_name)(number));
+        if let Some(size) = pool.stack_size {
+            builder = builder.stack_size(size);
+        }
+        if builder.spawn(move || pool.run_thread(number, runtime)).is_err() {
+            self.give_up_thread();
+        }
+    }
+
+    /// The system has no thread for us. With others alive the call waits for one of them; without, it is canceled.
+    fn give_up_thread(&self) {
+        let mut state = self.0.state.lock();
+        state.n_threads -= 1;
+        let orphans =
+            if state.n_threads == 0 { std::mem::take(&mut state.queue) } else { VecDeque::new() };
+        drop(state);
+        drop(orphans);
+    }
+}
+
+impl Pool {
+    fn run_thread(&self, number: usize, runtime: RuntimeRef) {
+        let _entered = runtime.enter();
+        self.on_start.iter().for_each(|hook| hook(number));
+        while let Some(task) = self.next_call(number) {
+            let again = task.run();
+            debug_assert!(again.is_none(), "a blocking call is done at its first poll");
+            self.state.lock().running.remove(&number);
+        }
+        self.on_stop.iter().for_each(|hook| hook(number));
+        let mut state = self.state.lock();
+        state.n_threads -= 1;
+        drop(state);
+        self.progress.notify_all();
+    }
+
+    /// Waits for a call; `None` when the thread should end.
+    fn next_call(&self, number: usize) -> Option<Runnable> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(task) = state.queue.pop_front() {
+                let name = task.name().map(str::to_owned);
+                let running =
+                    Running { name, spawned_at: task.spawned_at(), since: Instant::now() };
+                state.running.insert(number, running);
+                return Some(task);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.wait(state)?;
+        }
+    }
+
+    /// Waits until notified, or gives the lock back when nobody did for too long.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> Option<MutexGuard<'a, State>> {
+        state.n_idle += 1;
+        loop {
+            let (back, timed_out) = self.work.wait_timeout(state, self.keep_alive);
+            state = back;
+            if state.n_notified != 0 {
+                state.n_notified -= 1; // Why: the wait may end without a notification; only a counted one is work.
+                break;
+            }
+            if state.closed {
+                break;
+            }
+            if timed_out {
+                state.n_idle -= 1;
+                return None;
+            }
+        }
+        state.n_idle -= 1;
+        Some(state)
+    }
+}
+
+impl fmt::Debug for BlockingPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state.lock();
+        f.debug_struct("BlockingPool")
+            .field("n_threads", &state.n_threads)
+            .field("n_idle", &state.n_idle)
+            .field("n_queued", &state.queue.len())
+            .field("n_running", &state.running.len())
+            .finish()
+    }
+}

@@ -1,0 +1,26 @@
+//! The scheduler of the filch runtime: which task runs next, on which thread, and who sleeps meanwhile.
+//!
+//! - [`idle`]: who is parked, who searches, and the promise that no task waits while everybody sleeps.
+//! - `injector`: where threads that are no workers leave tasks.
+//! - `local`: a worker's own queue and its one-task shortcut.
+//! - `pace`: whether queued work is worth another worker.
+//! - `worker`: the loop.
+//! - `lookout`: the thread that notices work behind a worker that is stuck in a poll.
+//! - [`MultiThread`], [`CurrentThread`]: the two schedulers.
+//! - [`BlockingPool`]: threads for calls that block.
+//!
+//! It has never heard of sockets or timers: its threads wait in a [`Park`](filch_core::seam::Park).
+
+mod blocking;
+mod current_thread;
+pub mod idle;
+mod injector;
+mod local;
+mod lookout;
+mod multi_thread;
+mod pace;
+mod worker;
+
+pub use blocking::{BlockingPool, Leftover};
+pub use current_thread::CurrentThread;
+pub use multi_thread::{MultiThread, Settings, ThreadHook};

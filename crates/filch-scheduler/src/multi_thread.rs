@@ -1,0 +1,253 @@
+//! The work-stealing scheduler: shared state of its workers, and the ways a task comes in.
+//!
+//! What a worker does is in `worker`; who sleeps is in [`idle`](crate::idle).
+
+use crate::idle::Idle;
+use crate::injector::Injector;
+use crate::local::Remote;
+use crate::lookout::Lookout;
+use crate::worker::{self, Worker};
+use crossbeam_deque::Worker as Deque;
+use crossbeam_utils::CachePadded;
+use filch_core::RuntimeRef;
+use filch_core::coop::Budget;
+use filch_core::seam::{Hint, Park, Scheduler};
+use filch_core::sys::sync::Mutex;
+use filch_core::sys::sync::atomic::AtomicBool;
+use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use filch_core::sys::thread::{self, JoinHandle, Thread};
+use filch_core::task::Runnable;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+/// Called on a scheduler's thread, with its index.
+pub type ThreadHook = Arc<dyn Fn(usize) + Send + Sync>;
+
+/// How a scheduler's threads are made and paced.
+#[derive(Clone)]
+pub struct Settings {
+    /// How many workers; at least one.
+    pub n_workers: usize,
+    /// Names a worker's thread by its index.
+    pub thread_name: Arc<dyn Fn(usize) -> String + Send + Sync>,
+    /// The stack of a worker's thread in bytes; `None` for the system's default.
+    pub stack_size: Option<usize>,
+    /// What a task may consume in one poll.
+    pub budget: Budget,
+    /// The driver is visited at least once in so many polls; at least one.
+    pub event_interval: u32,
+    /// The injector is visited at least once in so many polls; at least one.
+    pub injector_interval: u32,
+    /// Seeds the workers' random generators; `None` for a different seed in each process.
+    pub seed: Option<u64>,
+    /// Called on each worker's thread before it runs a task.
+    pub on_start: Option<ThreadHook>,
+    /// Called on each worker's thread after its last task.
+    pub on_stop: Option<ThreadHook>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("n_workers", &self.n_workers)
+            .field("event_interval", &self.event_interval)
+            .field("injector_interval", &self.injector_interval)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Several workers that steal from each other. See the [crate page](crate).
+pub struct MultiThread {
+    pub(crate) settings: Settings,
+    pub(crate) injector: Injector,
+    pub(crate) remotes: Box<[Remote]>,
+    pub(crate) idle: Idle,
+    pub(crate) lookout: Lookout,
+    sleepers: Box<[CachePadded<Sleeper>]>,
+    is_shutdown: AtomicBool,
+    park: OnceLock<Arc<dyn Park>>,
+    /// The workers' queues until their threads take them.
+    queues: Mutex<Vec<Deque<Runnable>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// How a parked worker is reached.
+#[derive(Debug, Default)]
+struct Sleeper {
+    thread: OnceLock<Thread>,
+    /// Set by whoever unparks the worker; cleared by the worker.
+    notified: AtomicBool,
+    /// Whether it waits in the driver. Written by the worker before its bit is set.
+    in_driver: AtomicBool,
+}
+
+impl MultiThread {
+    /// A scheduler that has not started.
+    ///
+    /// # Panics
+    /// When one of the settings that must be at least one is zero; the facade's builder refuses that with an error.
+    pub fn new(settings: Settings) -> Self {
+        let n_workers = settings.n_workers;
+        assert_ne!(n_workers, 0, "a scheduler needs at least one worker");
+        assert_ne!(settings.event_interval, 0, "the driver must be visited");
+        assert_ne!(settings.injector_interval, 0, "the injector must be visited");
+        let (queues, remotes): (Vec<_>, Vec<_>) = (0..n_workers).map(|_| Remote::new()).unzip();
+        MultiThread {
+            injector: Injector::new(n_workers),
+            remotes: remotes.into(),
+            idle: Idle::new(n_workers),
+            lookout: Lookout::new(n_workers),
+            sleepers: (0..n_workers).map(|_| CachePadded::default()).collect(),
+            is_shutdown: AtomicBool::new(false),
+            park: OnceLock::new(),
+            queues: Mutex::new(queues),
+            threads: Mutex::new(Vec::new()),
+            settings,
+        }
+    }
+
+    pub(crate) fn is_shutdown(&self) -> bool {
+        // ORDERING: [shutdown] Acquire pairs with the Release in `stop`.
+        self.is_shutdown.load(Acquire)
+    }
+
+    pub(crate) fn park(&self) -> &dyn Park {
+        &**self.park.get().expect("set by `start` before a thread exists")
+    }
+
+    /// Queues a task for any worker and makes sure that one comes.
+    pub(crate) fn inject(&self, task: Runnable) {
+        self.injector.push(task);
+        self.unpark(self.idle.notify_one());
+    }
+
+    /// Unparks a worker that was claimed.
+    pub(crate) fn unpark(&self, claimed: Option<usize>) {
+        let Some(worker) = claimed else { return };
+        let sleeper = &self.sleepers[worker];
+        // ORDERING: [notified] Release pairs with the swap in `sleep`.
+        sleeper.notified.store(true, Release);
+        if sleeper.in_driver.load(Relaxed) {
+            self.park().unpark();
+        } else if let Some(thread) = sleeper.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Worker: says where it is going to sleep. Before its bit is set.
+    pub(crate) fn set_in_driver(&self, worker: usize, in_driver: bool) {
+        self.sleepers[worker].in_driver.store(in_driver, Relaxed);
+    }
+
+    /// Worker: blocks until it is unparked.
+    pub(crate) fn sleep(&self, worker: usize) {
+        // ORDERING: [notified] Acquire pairs with the Release in `unpark`.
+        while !self.sleepers[worker].notified.swap(false, AcqRel) {
+            thread::park();
+        }
+    }
+
+    /// Worker: what was said to it before it went to sleep is settled.
+    pub(crate) fn clear_notified(&self, worker: usize) {
+        self.sleepers[worker].notified.store(false, Relaxed);
+    }
+
+    fn start_worker(
+        self: &Arc<Self>,
+        index: usize,
+        queue: Deque<Runnable>,
+        runtime: RuntimeRef,
+    ) -> io::Result<()> {
+        let scheduler = Arc::clone(self);
+        let mut thread = thread::Builder::new().name((self.settings.thread_name)(index));
+        if let Some(size) = self.settings.stack_size {
+            thread = thread.stack_size(size);
+        }
+        let handle = thread.spawn(move || {
+            let _ = scheduler.sleepers[index].thread.set(thread::current());
+            Worker::new(scheduler, index, queue).run(runtime);
+        })?;
+        self.threads.lock().push(handle);
+        Ok(())
+    }
+
+    fn start_threads(self: &Arc<Self>, runtime: RuntimeRef) -> io::Result<()> {
+        let queues = std::mem::take(&mut *self.queues.lock());
+        for (index, queue) in queues.into_iter().enumerate() {
+            self.start_worker(index, queue, runtime)?;
+        }
+        if 1 < self.settings.n_workers {
+            let scheduler = Arc::clone(self);
+            let name = format!("{}-lookout", (self.settings.thread_name)(0));
+            let handle =
+                thread::Builder::new().name(name).spawn(move || Lookout::run(&scheduler))?;
+            self.threads.lock().push(handle);
+        }
+        Ok(())
+    }
+
+    /// Ends the loops of all threads and joins them.
+    fn stop(&self) {
+        // ORDERING: [shutdown] Release pairs with `is_shutdown`.
+        self.is_shutdown.store(true, Release);
+        (0..self.settings.n_workers).for_each(|worker| {
+            self.unpark(Some(worker));
+            if let Some(thread) = self.sleepers[worker].thread.get() {
+                thread.unpark();
+            }
+        });
+        if let Some(park) = self.park.get() {
+            park.unpark();
+        }
+        self.lookout.stop();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // Why ignored: a worker never unwinds; a hook of the user's may, and its panic was printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Scheduler for MultiThread {
+    fn start(self: Arc<Self>, runtime: RuntimeRef, park: Arc<dyn Park>) -> io::Result<()> {
+        if self.park.set(park).is_err() {
+            return Err(io::Error::other(
+                "this scheduler was started before; make one for each runtime",
+            ));
+        }
+        self.start_threads(runtime).inspect_err(|_| self.stop())
+    }
+
+    #[inline]
+    fn schedule(&self, task: Runnable, hint: Hint) {
+        if let Some(task) = worker::push_local(self, task, hint) {
+            self.inject(task);
+        }
+    }
+
+    fn schedule_batch(&self, tasks: &mut dyn Iterator<Item = Runnable>) {
+        worker::push_batch(self, tasks);
+    }
+
+    fn shutdown(&self) {
+        self.stop();
+        self.queues.lock().clear();
+        while let Some(task) = self.injector.take_one() {
+            drop(task);
+        }
+    }
+
+    fn n_workers(&self) -> usize {
+        self.settings.n_workers
+    }
+}
+
+impl fmt::Debug for MultiThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MultiThread")
+            .field("idle", &self.idle)
+            .field("injector", &self.injector)
+            .finish()
+    }
+}

@@ -1,0 +1,307 @@
+//! A worker: the loop that decides what runs next.
+
+use crate::idle::Found;
+use crate::local::MAX_LIFO_RUN;
+use crate::multi_thread::MultiThread;
+use crate::pace::Pace;
+use crossbeam_deque::Worker as Deque;
+use filch_core::seam::{Hint, Limit};
+use filch_core::task::Runnable;
+use filch_core::{RuntimeRef, WakeBatch, context, coop};
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::Arc;
+
+thread_local! {
+    /// The worker this thread is, or null.
+    static WORKER: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+}
+
+/// One worker, owned by its thread.
+pub(crate) struct Worker {
+    scheduler: Arc<MultiThread>,
+    index: usize,
+    queue: Deque<Runnable>,
+    pace: RefCell<Pace>,
+    /// How many polls in a row came from the LIFO slot.
+    lifo_run: Cell<u32>,
+    /// Whether this worker counts as searching.
+    is_searching: Cell<bool>,
+    /// Polls left until the injector, and until the driver, must be visited.
+    until_injector: Cell<u32>,
+    until_driver: Cell<u32>,
+}
+
+/// Queues a task on the worker this thread is; hands it back when it is none of `scheduler`.
+#[inline]
+pub(crate) fn push_local(scheduler: &MultiThread, task: Runnable, hint: Hint) -> Option<Runnable> {
+    with_worker(scheduler, |worker| match worker {
+        Some(worker) => {
+            worker.push(task, hint);
+            None
+        }
+        None => Some(task),
+    })
+}
+
+/// Queues tasks behind each other; at most one worker is woken for all of them.
+pub(crate) fn push_batch(scheduler: &MultiThread, tasks: &mut dyn Iterator<Item = Runnable>) {
+    with_worker(scheduler, |worker| match worker {
+        Some(worker) => {
+            tasks.for_each(|task| worker.queue.push(task));
+            worker.share();
+        }
+        None => tasks.for_each(|task| scheduler.inject(task)),
+    });
+}
+
+fn with_worker<R>(scheduler: &MultiThread, f: impl FnOnce(Option<&Worker>) -> R) -> R {
+    // SAFETY: `run` sets the pointer to a worker that outlives it on this thread's stack, and clears it before.
+    let worker = unsafe { WORKER.get().as_ref() };
+    f(worker.filter(|worker| ptr::eq(&*worker.scheduler, scheduler)))
+}
+
+impl Worker {
+    pub(crate) fn new(scheduler: Arc<MultiThread>, index: usize, queue: Deque<Runnable>) -> Self {
+        Worker {
+            index,
+            queue,
+            pace: RefCell::default(),
+            lifo_run: Cell::new(0),
+            is_searching: Cell::new(false),
+            until_injector: Cell::new(scheduler.settings.injector_interval),
+            until_driver: Cell::new(scheduler.settings.event_interval),
+            scheduler,
+        }
+    }
+
+    /// The thread's life.
+    pub(crate) fn run(self, runtime: RuntimeRef) {
+        // SAFETY: `MultiThread::shutdown` joins this thread; the index is this thread's alone.
+        let _worker = unsafe { runtime.enter_worker(self.index) };
+        let settings = &self.scheduler.settings;
+        if let Some(seed) = settings.seed {
+            context::seed_random(
+                seed.wrapping_add(self.index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            );
+        }
+        settings.on_start.iter().for_each(|hook| hook(self.index));
+        WORKER.set(&raw const self);
+        let mut wakes = runtime.wake_batch();
+        while let Some(task) = self.next_task(&mut wakes) {
+            self.poll(task);
+        }
+        drop(wakes);
+        self.drop_queue();
+        WORKER.set(ptr::null());
+        context::set_budget(coop::Budget::UNLIMITED);
+        settings.on_stop.iter().for_each(|hook| hook(self.index));
+    }
+
+    /// Decides what runs next, parking until there is something. `None` means shutdown.
+    fn next_task(&self, wakes: &mut WakeBatch) -> Option<Runnable> {
+        while !self.scheduler.is_shutdown() {
+            self.visit_driver_in_turn(wakes);
+            // Ours first, then anybody's.
+            let task =
+                self.injected_in_turn().or_else(|| self.own_task()).or_else(|| self.search());
+            if task.is_some() {
+                self.stop_searching();
+                return task;
+            }
+            self.park(wakes);
+        }
+        None
+    }
+
+    fn poll(&self, task: Runnable) {
+        context::set_budget(self.scheduler.settings.budget);
+        self.poll_within_budget(task);
+        // Why: a task woken by this one continues its work; it runs next, on what is left of the budget.
+        while let Some(task) = self.next_lifo() {
+            self.poll_within_budget(task);
+        }
+        self.lifo_run.set(0);
+    }
+
+    #[inline]
+    fn poll_within_budget(&self, task: Runnable) {
+        self.remote().count_poll();
+        if let Some(again) = task.run() {
+            self.queue.push(again);
+        }
+        if self.pace.borrow_mut().count_poll() {
+            self.reconsider();
+        }
+    }
+
+    /// The task in the LIFO slot, unless enough came from there in a row or the budget is used up.
+    #[inline]
+    fn next_lifo(&self) -> Option<Runnable> {
+        let run = self.lifo_run.get();
+        if run >= MAX_LIFO_RUN || !coop::has_budget_remaining() || self.scheduler.is_shutdown() {
+            return None;
+        }
+        let task = self.remote().take_lifo()?;
+        self.lifo_run.set(run + 1);
+        self.count_down();
+        Some(task)
+    }
+
+    fn own_task(&self) -> Option<Runnable> {
+        // Why this order: whoever is in the slot had its turns, the queue's head waits longest.
+        let task = self.queue.pop().or_else(|| self.remote().take_lifo())?;
+        self.count_down();
+        Some(task)
+    }
+
+    fn count_down(&self) {
+        self.until_injector.set(self.until_injector.get().saturating_sub(1));
+        self.until_driver.set(self.until_driver.get().saturating_sub(1));
+    }
+
+    fn injected_in_turn(&self) -> Option<Runnable> {
+        if self.until_injector.get() != 0 {
+            return None;
+        }
+        self.until_injector.set(self.scheduler.settings.injector_interval);
+        self.scheduler.injector.take(&self.queue)
+    }
+
+    fn visit_driver_in_turn(&self, wakes: &mut WakeBatch) {
+        if self.until_driver.get() != 0 {
+            return;
+        }
+        self.until_driver.set(self.scheduler.settings.event_interval);
+        let park = self.scheduler.park();
+        if park.try_hold() {
+            park.turn(Limit::Zero, false, wakes);
+            park.release();
+            wakes.wake_all();
+        } else {
+            park.flush_timers(self.index);
+        }
+    }
+
+    /// Looks for a task outside of this worker.
+    fn search(&self) -> Option<Runnable> {
+        if !self.is_searching.get() {
+            if !self.scheduler.idle.running_to_searching() {
+                return None;
+            }
+            self.is_searching.set(true);
+        }
+        self.scheduler.injector.take(&self.queue).or_else(|| self.steal())
+    }
+
+    fn stop_searching(&self) {
+        if !self.is_searching.replace(false) {
+            return;
+        }
+        let was_last = self.scheduler.idle.searching_to_running() == Found::WasLast;
+        if was_last && !self.scheduler.injector.is_empty() {
+            self.scheduler.unpark(self.scheduler.idle.notify_one());
+        }
+    }
+
+    fn steal(&self) -> Option<Runnable> {
+        let remotes = &self.scheduler.remotes;
+        let start = context::random_below(remotes.len() as u32) as usize;
+        let victims = (0..remotes.len()).map(|offset| (start + offset) % remotes.len());
+        victims
+            .filter(|victim| *victim != self.index)
+            .find_map(|victim| remotes[victim].steal(&self.queue))
+    }
+
+    /// Sleeps in the driver if nobody else does, else on its own, until there is something to look for.
+    fn park(&self, wakes: &mut WakeBatch) {
+        let scheduler = &*self.scheduler;
+        let park = scheduler.park();
+        self.pace.borrow_mut().interrupt();
+        let holds_driver = park.try_hold();
+        if !holds_driver {
+            park.flush_timers(self.index);
+        }
+        scheduler.set_in_driver(self.index, holds_driver);
+        let look = scheduler.idle.prepare_park(self.index, self.is_searching.get(), holds_driver);
+        if scheduler.injector.is_empty() && !scheduler.is_shutdown() {
+            self.sleep(holds_driver, wakes);
+        }
+        if holds_driver {
+            park.release();
+        }
+        let was_claimed = scheduler.idle.unpark_self(self.index, look);
+        if was_claimed {
+            scheduler.clear_notified(self.index);
+        }
+        self.is_searching.set(was_claimed);
+        if !wakes.is_empty() {
+            // Why: a claimed worker stays searching, on behalf of who claimed it; these tasks it has in any case.
+            wakes.wake_all();
+        }
+        if holds_driver && scheduler.idle.has_parked() {
+            scheduler.lookout.watch(); // Nobody waits in the driver while this worker runs.
+        }
+    }
+
+    fn sleep(&self, holds_driver: bool, wakes: &mut WakeBatch) {
+        let all_parked = self.scheduler.idle.all_parked();
+        if holds_driver {
+            self.scheduler.park().turn(Limit::Forever, all_parked, wakes);
+        } else {
+            if all_parked {
+                self.scheduler.park().all_parked();
+            }
+            self.scheduler.sleep(self.index);
+        }
+    }
+
+    /// Queues a task of this worker.
+    #[inline]
+    fn push(&self, task: Runnable, hint: Hint) {
+        let behind = match hint {
+            Hint::Yield => Some(task),
+            Hint::Spawn | Hint::Wake => self.remote().replace_lifo(task),
+        };
+        if let Some(task) = behind {
+            self.queue.push(task);
+        }
+        self.share();
+    }
+
+    /// Wakes another worker if what is queued is worth it; sees to it that the lookout watches if somebody could help.
+    #[inline]
+    fn share(&self) {
+        if !self.scheduler.idle.has_parked() {
+            return;
+        }
+        self.scheduler.lookout.watch();
+        if self.pace.borrow().is_worth_a_wake(self.queue.len()) {
+            self.scheduler.unpark(self.scheduler.idle.invite_one());
+        }
+    }
+
+    /// Measures the pace and shares, while somebody is parked and something is queued.
+    fn reconsider(&self) {
+        let mut pace = self.pace.borrow_mut();
+        if self.queue.is_empty() || !self.scheduler.idle.has_parked() {
+            pace.interrupt();
+            return;
+        }
+        pace.measure();
+        if pace.is_worth_a_wake(self.queue.len()) {
+            self.scheduler.unpark(self.scheduler.idle.invite_one());
+        }
+    }
+
+    /// The end: cancels what is queued, and what that queues.
+    fn drop_queue(&self) {
+        while let Some(task) = self.remote().take_lifo().or_else(|| self.queue.pop()) {
+            drop(task);
+        }
+    }
+
+    fn remote(&self) -> &crate::local::Remote {
+        &self.scheduler.remotes[self.index]
+    }
+}

@@ -1,0 +1,8 @@
+//! The wheel against an ordered map; the timers on hand-made cells; sleeps and their kin under a clock that stands still.
+
+#![cfg(not(filch_loom))]
+
+mod futures;
+mod rig;
+mod timers;
+mod wheel;
