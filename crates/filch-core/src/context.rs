@@ -4,7 +4,7 @@
 
 use crate::coop::Budget;
 use crate::runtime::{RuntimeRef, Shell};
-use crate::task::{Header, Id, Runnable};
+use crate::task::{AbortHandle, Header, Id, Runnable};
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -32,7 +32,7 @@ struct Context {
     random: Cell<u64>,
 }
 
-thread_local! {
+crate::sys::thread_local! {
     static CONTEXT: Context = const {
         Context {
             budget: Cell::new(Budget::UNLIMITED),
@@ -75,13 +75,17 @@ pub fn entered() -> Option<RuntimeRef> {
 
 #[track_caller]
 pub(crate) fn current() -> RuntimeRef {
-    entered().or_else(process_default).unwrap_or_else(|| match GLOBAL.get() {
+    try_current().unwrap_or_else(|| match GLOBAL.get() {
         Some(start) => start(),
         None => panic!(
             "there is no filch runtime on this thread and nothing that could start one; \
              enter a runtime first (Runtime::enter, Handle::enter) or depend on the crate `filch`"
         ),
     })
+}
+
+pub(crate) fn try_current() -> Option<RuntimeRef> {
+    entered().or_else(process_default)
 }
 
 fn process_default() -> Option<RuntimeRef> {
@@ -232,9 +236,9 @@ pub(crate) fn with_task<R>(task: NonNull<Header>, poll: impl FnOnce() -> R) -> R
 
 #[cold]
 fn flush(context: &Context) {
-    let worker = context.worker.get();
-    if let Some(parts) = context.entered.get().and_then(RuntimeRef::access) {
-        parts.park.flush_timers(worker);
+    // SAFETY: null or a shell; shells are never freed.
+    if let Some(shell) = unsafe { context.worker_of.get().as_ref() } {
+        shell.flush_timers(context.worker.get());
     }
 }
 
@@ -260,6 +264,12 @@ pub fn task_id() -> Option<Id> {
 pub fn task_name() -> Option<String> {
     // SAFETY: as in `task_id`.
     with_current(|task| unsafe { task.as_ref() }.name().map(str::to_owned)).flatten()
+}
+
+/// A handle to the task in a poll on this thread.
+pub fn task() -> Option<AbortHandle> {
+    // SAFETY: as in `task_id`.
+    with_current(|task| unsafe { AbortHandle::of(task) })
 }
 
 fn with_current<R>(f: impl FnOnce(NonNull<Header>) -> R) -> Option<R> {

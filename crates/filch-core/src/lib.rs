@@ -16,6 +16,8 @@
 //! Most users want the crate `filch`; authors of a driver, timers, a clock or a scheduler depend on this one alone and
 //! check their part with the suites of `conformance` (a feature).
 
+#[cfg(all(feature = "conformance", not(any(filch_loom, filch_shuttle))))]
+pub mod conformance;
 pub mod context;
 pub mod coop;
 pub mod io;
@@ -23,7 +25,10 @@ pub mod runtime;
 pub mod seam;
 pub mod sys;
 pub mod task;
+#[cfg(any(test, all(feature = "conformance", not(any(filch_loom, filch_shuttle)))))]
+mod testing;
 pub mod timer;
+mod unwind;
 pub mod wake_batch;
 
 pub use runtime::RuntimeRef;

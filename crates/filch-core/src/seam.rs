@@ -70,8 +70,8 @@ pub trait Park: Send + Sync + 'static {
 
     /// Waits for an event, a deadline, [`unpark`](Self::unpark) or `limit`; collects whom to wake. Holder only.
     ///
-    /// `alone` says that no other worker runs or looks for work: then a virtual clock may jump.
-    fn turn(&self, limit: Limit, alone: bool, wakes: &mut WakeBatch);
+    /// `alone` tells whether every worker is parked and none was asked to wake: only then a virtual clock may jump.
+    fn turn(&self, limit: Limit, alone: &dyn Fn() -> bool, wakes: &mut WakeBatch);
 
     /// Makes a current or the next [`turn`](Self::turn) return at once. From any thread.
     fn unpark(&self);

@@ -27,6 +27,17 @@ use shuttle as backend;
 #[cfg(not(any(filch_loom, filch_shuttle)))]
 use std as backend;
 
+/// Whether loom explores this build: limits are small then, so that a model reaches them.
+pub const IN_MODEL: bool = cfg!(filch_loom);
+
+#[cfg(filch_loom)]
+pub use loom::thread_local;
+#[cfg(filch_shuttle)]
+pub use shuttle::thread_local;
+/// Declares thread-locals of whatever counts as a thread: a checker's threads are not the system's.
+#[cfg(not(any(filch_loom, filch_shuttle)))]
+pub use std::thread_local;
+
 /// Threads, as the checker in force sees them.
 pub mod thread {
     pub use super::backend::thread::{JoinHandle, Thread, current, park, spawn, yield_now};

@@ -3,8 +3,8 @@
 use crate::context;
 use crate::io::{IoSlots, Ready, SlotKey};
 use crate::task::waker;
+use crate::unwind::contain;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 /// A collection of wakers. Dropped without [`wake_all`](Self::wake_all), it wakes them still.
@@ -32,7 +32,8 @@ impl WakeBatch {
         self.wakers.extend(wakers);
     }
 
-    /// Reports readiness of the source registered under `key`. An event of an ended registration is dropped.
+    /// Reports readiness of the source registered under `key`. An event of an ended registration, or under a key that
+    /// was never given out, is dropped.
     ///
     /// # Panics
     /// When the batch was not made by [`for_slots`](Self::for_slots).
@@ -40,7 +41,9 @@ impl WakeBatch {
         let slots =
             self.slots.expect("a driver reports events into a batch made by WakeBatch::for_slots");
         self.n_events += 1;
-        slots.slot(key.index()).deliver(key.generation(), ready, self);
+        if let Some(slot) = slots.existing(key.index()) {
+            slot.deliver(key.generation(), ready, self);
+        }
     }
 
     /// How many wakers are collected.
@@ -79,7 +82,7 @@ impl WakeBatch {
         }
         for waker in foreign {
             // Why: a foreign waker is user code; its panic is its own business, the rest must still be woken.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            contain(|| waker.wake());
         }
     }
 }

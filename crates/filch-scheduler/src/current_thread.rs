@@ -205,11 +205,11 @@ impl Loop<'_> {
             std::thread::yield_now(); // Why: only the virtual clock's helpers hold it, for an instant.
         }
         if limit == Limit::Zero {
-            park.turn(Limit::Zero, false, wakes);
+            park.turn(Limit::Zero, &|| false, wakes);
         } else {
             let look = idle.prepare_park(0, false, true);
             if self.scheduler.injected.lock().is_empty() && !root.is_woken() {
-                park.turn(Limit::Forever, true, wakes);
+                park.turn(Limit::Forever, &|| idle.all_parked(), wakes);
             }
             if idle.unpark_self(0, look) {
                 let _ = idle.searching_to_running();

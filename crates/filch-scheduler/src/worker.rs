@@ -175,7 +175,7 @@ impl Worker {
         self.until_driver.set(self.scheduler.settings.event_interval);
         let park = self.scheduler.park();
         if park.try_hold() {
-            park.turn(Limit::Zero, false, wakes);
+            park.turn(Limit::Zero, &|| false, wakes);
             park.release();
             wakes.wake_all();
         } else {
@@ -245,14 +245,14 @@ impl Worker {
     }
 
     fn sleep(&self, holds_driver: bool, wakes: &mut WakeBatch) {
-        let all_parked = self.scheduler.idle.all_parked();
+        let scheduler = &*self.scheduler;
         if holds_driver {
-            self.scheduler.park().turn(Limit::Forever, all_parked, wakes);
+            scheduler.park().turn(Limit::Forever, &|| scheduler.idle.all_parked(), wakes);
         } else {
-            if all_parked {
-                self.scheduler.park().all_parked();
+            if scheduler.idle.all_parked() {
+                scheduler.park().all_parked();
             }
-            self.scheduler.sleep(self.index);
+            scheduler.sleep(self.index);
         }
     }
 

@@ -80,7 +80,7 @@ impl Registration {
         cx: &mut Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<ReadyEvent>> {
-        match self.slot.wait(self.key.generation(), direction, cx.waker()) {
+        match self.slot.wait_polled(self.key.generation(), direction, cx.waker()) {
             Wait::Ready(event) => Poll::Ready(Ok(event)),
             Wait::Stale => Poll::Ready(Err(runtime_ended())),
             Wait::Placed(_) => match self.rearm(direction.interest()) {
@@ -115,6 +115,7 @@ impl Registration {
             return Ok(()); // The runtime's driver went with it.
         };
         let result = parts.driver.deregister(self.source, self.key, closing);
+        drop(parts); // Why: a waker is foreign code, and the runtime's end waits for accesses.
         let mut wakes = WakeBatch::default();
         self.runtime.slots().give_back(self.key, &mut wakes);
         wakes.wake_all();

@@ -31,11 +31,14 @@ struct Waiters {
 }
 
 struct Waiter {
-    /// Tells this waiter from a later one under the same key.
+    /// Tells this waiter from a later one under the same key. [`POLLED`] for one that cannot leave.
     id: u64,
     direction: Direction,
     waker: Waker,
 }
+
+/// The waiter of a poll function, which knows nothing of the polls before and after it.
+const POLLED: u64 = 0;
 
 /// The slot's word taken apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,9 +91,9 @@ pub struct ReadyEvent {
 /// Where a waiter stands, so that it can leave again.
 #[derive(Debug)]
 pub(crate) enum Place {
-    /// In the direction's own word; it stays there until the next event.
-    Inline,
-    /// In the list.
+    /// In the direction's own word, or in the list on behalf of a poll function. Stays there until the next event.
+    UntilEvent,
+    /// In the list, until it leaves.
     Listed(Listed),
 }
 
@@ -140,14 +143,34 @@ impl IoSlot {
 
     /// Waits for `direction`: puts the waker in place and looks once more.
     pub(crate) fn wait(&self, generation: u32, direction: Direction, waker: &Waker) -> Wait {
+        self.wait_with(generation, direction, waker, || {
+            Place::Listed(self.place_listed(direction, waker))
+        })
+    }
+
+    /// As [`wait`](Self::wait), for a poll function: it never leaves its place, so it takes at most one per waker.
+    pub(crate) fn wait_polled(&self, generation: u32, direction: Direction, waker: &Waker) -> Wait {
+        self.wait_with(generation, direction, waker, || {
+            self.place_polled(direction, waker);
+            Place::UntilEvent
+        })
+    }
+
+    fn wait_with(
+        &self,
+        generation: u32,
+        direction: Direction,
+        waker: &Waker,
+        place_listed: impl FnOnce() -> Place,
+    ) -> Wait {
         match self.ready(generation, direction) {
             None => return Wait::Stale,
             Some(event) if !event.ready.is_empty() => return Wait::Ready(event),
             Some(_) => {}
         }
         let place = match waker::task_of(waker) {
-            Some(task) if self.place_inline(direction, task.as_ptr(), waker) => Place::Inline,
-            _ => Place::Listed(self.place_listed(direction, waker)),
+            Some(task) if self.place_inline(direction, task.as_ptr(), waker) => Place::UntilEvent,
+            _ => place_listed(),
         };
         match self.ready(generation, direction) {
             Some(event) if event.ready.is_empty() => Wait::Placed(place),
@@ -193,14 +216,36 @@ impl IoSlot {
             let id = waiters.n_ever;
             Listed { key: waiters.list.insert(Waiter { id, direction, waker }), id }
         };
-        // ORDERING: [io-more] AcqRel pairs with the AcqRel in `deliver`: both change the word, so either the driver
-        // sees the flag or the look that follows sees the driver's readiness.
-        self.word.fetch_or(Word::HAS_MORE, AcqRel);
+        self.announce_listed();
         listed
     }
 
-    /// Takes a waiter out of the list again. An inline waker stays until the next event: it wakes a task that may
-    /// have stopped waiting, which every task must stand, and taking it out could rob a second waiter of that task.
+    fn place_polled(&self, direction: Direction, waker: &Waker) {
+        // Why: cloned and dropped outside of the lock; both are foreign code.
+        let mut clone = Some(waker.clone());
+        {
+            let mut waiters = self.more.lock();
+            let is_there = waiters.list.iter().any(|(_, waiter)| {
+                waiter.id == POLLED
+                    && waiter.direction == direction
+                    && waiter.waker.will_wake(waker)
+            });
+            if let Some(waker) = clone.take_if(|_| !is_there) {
+                waiters.list.insert(Waiter { id: POLLED, direction, waker });
+            }
+        }
+        drop(clone);
+        self.announce_listed();
+    }
+
+    fn announce_listed(&self) {
+        // ORDERING: [io-more] AcqRel pairs with the AcqRel in `deliver`: both change the word, so either the driver
+        // sees the flag or the look that follows sees the driver's readiness.
+        self.word.fetch_or(Word::HAS_MORE, AcqRel);
+    }
+
+    /// Takes a waiter out of the list again. One that stays until the next event wakes a task that may have stopped
+    /// waiting, which every task must stand; taking it out could rob a second waiter of that task.
     pub(crate) fn leave(&self, place: Place) {
         if let Place::Listed(listed) = place {
             let waiter = {

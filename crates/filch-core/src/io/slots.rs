@@ -4,6 +4,7 @@
 //! A freed slot is used again under the next generation.
 
 use super::slot::IoSlot;
+use crate::sys::IN_MODEL;
 use crate::sys::sync::Mutex;
 use crate::wake_batch::WakeBatch;
 use std::fmt;
@@ -37,7 +38,7 @@ impl SlotKey {
     }
 }
 
-const FIRST_CHUNK: usize = 64;
+const FIRST_CHUNK: usize = if IN_MODEL { 1 } else { 64 };
 const N_CHUNKS: usize = 26; // 64 · (2^26 − 1) slots: more than a process can have file descriptors.
 
 /// The slots of one runtime.
@@ -82,6 +83,12 @@ impl IoSlots {
         SlotKey::new(index, self.slot(index).generation())
     }
 
+    /// How many registrations there are.
+    pub(crate) fn n_used(&self) -> usize {
+        let free = self.free.lock();
+        free.n_made as usize - free.indices.len()
+    }
+
     /// Gives a slot back and wakes who still waits on it. Does nothing if that registration has ended before.
     pub(crate) fn give_back(&self, key: SlotKey, wakes: &mut WakeBatch) {
         if self.slot(key.index()).retire(key.generation(), wakes) {
@@ -99,6 +106,13 @@ impl IoSlots {
         self.free.lock().indices = (0..n_made).rev().collect();
     }
 
+    /// The slot of a key that may be a broken driver's invention.
+    pub(crate) fn existing(&self, index: u32) -> Option<&IoSlot> {
+        let (chunk, offset) = locate(index);
+        self.chunks.get(chunk)?.get()?.get(offset)
+    }
+
+    /// The slot of an index that [`take`](Self::take) gave out.
     pub(crate) fn slot(&self, index: u32) -> &IoSlot {
         let (chunk, offset) = locate(index);
         let slots = self.chunks[chunk]

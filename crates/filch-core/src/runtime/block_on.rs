@@ -1,17 +1,56 @@
 //! Polling one future on a thread that is no worker.
 
+use super::RuntimeRef;
+use crate::sys::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sys::thread::{self, Thread};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Wakes a thread that is parked in [`block_on_thread`].
+///
+/// The root counts once while it runs and once while a wake is pending; a poll takes the wake's count over as its own.
 struct ThreadWaker {
     thread: Thread,
     woken: AtomicBool,
+    /// [`Parts::roots`](super::Parts::roots) of the runtime this thread has entered.
+    roots: Option<Arc<AtomicUsize>>,
+}
+
+impl ThreadWaker {
+    fn for_this_thread(runtime: Option<RuntimeRef>) -> Self {
+        let roots = runtime.and_then(RuntimeRef::access).map(|parts| Arc::clone(&parts.roots));
+        let parked = ThreadWaker { thread: thread::current(), woken: AtomicBool::new(true), roots };
+        parked.count();
+        parked
+    }
+
+    fn count(&self) {
+        self.roots.iter().for_each(|roots| {
+            roots.fetch_add(1, Relaxed);
+        });
+    }
+
+    fn discount(&self) {
+        // ORDERING: [roots] Release: a clock that sees the root gone sees what its poll did.
+        self.roots.iter().for_each(|roots| {
+            roots.fetch_sub(1, Release);
+        });
+    }
+
+    /// The future waits: time may jump, if nothing else is left to do.
+    fn park(&self, runtime: Option<RuntimeRef>) {
+        self.discount();
+        if let Some(parts) = runtime.and_then(RuntimeRef::access) {
+            parts.park.all_parked();
+        }
+        // ORDERING: [block-on] Acquire pairs with the Release of the wake.
+        while !self.woken.load(Acquire) {
+            thread::park();
+        }
+    }
 }
 
 impl Wake for ThreadWaker {
@@ -20,26 +59,42 @@ impl Wake for ThreadWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ORDERING: [block-on] Release pairs with the swap below: the poll sees what came before the wake.
-        if !self.woken.swap(true, Release) {
+        // Why first: whoever wakes is itself a reason for time to stand still, until this count takes over.
+        self.count();
+        // ORDERING: [block-on] Release pairs with the Acquire in `park`: the poll sees what came before the wake.
+        if self.woken.swap(true, Release) {
+            self.discount();
+        } else {
             self.thread.unpark();
         }
     }
 }
 
+/// Ends the counts of a running root, also when its future panics. Later wakes count for nothing.
+struct Running(Arc<ThreadWaker>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.woken.swap(true, Relaxed) {
+            self.0.discount();
+        }
+        self.0.discount();
+    }
+}
+
 /// Polls `future` on the calling thread until it is done; parks the thread in between.
 pub fn block_on_thread(mut future: Pin<&mut dyn Future<Output = ()>>) {
-    let parked = Arc::new(ThreadWaker { thread: thread::current(), woken: AtomicBool::new(true) });
+    let runtime = RuntimeRef::try_current();
+    let parked = Arc::new(ThreadWaker::for_this_thread(runtime));
     let waker = Waker::from(Arc::clone(&parked));
     let mut cx = Context::from_waker(&waker);
+    let _running = Running(Arc::clone(&parked));
     loop {
         // ORDERING: [block-on] Acquire pairs with the Release of the wake.
-        while !parked.woken.swap(false, Acquire) {
-            thread::park();
-        }
+        parked.woken.swap(false, Acquire);
         if let Poll::Ready(()) = future.as_mut().poll(&mut cx) {
-            parked.woken.store(true, Relaxed); // Why: later wakes need not unpark a thread that went on.
             return;
         }
+        parked.park(runtime);
     }
 }

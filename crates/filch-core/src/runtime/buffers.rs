@@ -10,8 +10,8 @@
 
 use crate::seam::Timers;
 use crate::sys::sync::Mutex;
-use crate::sys::sync::atomic::AtomicU64;
-use crate::sys::sync::atomic::Ordering::Relaxed;
+use crate::sys::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sys::sync::atomic::{AtomicU64, fence};
 use crate::timer::{NEVER, TimerCell};
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -85,13 +85,19 @@ impl TimerBuffers {
         (0..self.buffers.len()).for_each(|worker| self.drain(worker, timers));
     }
 
-    /// The holder of the driver waits until `deadline` ([`NEVER`] for good); zero: it does not wait.
+    /// The holder of the driver waits until `deadline` ([`NEVER`] for good); zero: it does not wait. It looks at the
+    /// buffers and the wheel after this call.
     pub fn set_park_until(&self, deadline: u64) {
         self.park_until.store(deadline, Relaxed);
+        // ORDERING: [park-until] pairs with the fence in `would_oversleep`: that one sees this deadline, or the holder's
+        // look at the timers, which follows, sees what was armed.
+        fence(SeqCst);
     }
 
-    /// Whether the holder of the driver would wake too late for `deadline`.
+    /// Whether the holder of the driver would wake too late for `deadline`, which was armed before this call.
     pub fn would_oversleep(&self, deadline: u64) -> bool {
+        // ORDERING: [park-until] pairs with the fence in `set_park_until`.
+        fence(SeqCst);
         deadline < self.park_until.load(Relaxed)
     }
 

@@ -37,9 +37,9 @@ impl RuntimeRef {
         self.shell
     }
 
-    /// The runtime this thread works for or has entered.
+    /// The runtime this thread works for or has entered; else the process default, which is what `run` started.
     pub fn try_current() -> Option<RuntimeRef> {
-        context::entered()
+        context::try_current()
     }
 
     /// The runtime this thread works for or has entered; else the process default, which is what `run` started; else
@@ -81,6 +81,11 @@ impl RuntimeRef {
     /// A handle to each live task, in no order. Blocking calls are not listed.
     pub fn tasks(self) -> Vec<AbortHandle> {
         if self.has_ended() { Vec::new() } else { self.shell.tasks() }
+    }
+
+    /// How many sources are registered.
+    pub fn n_sources(self) -> usize {
+        self.shell.slots().n_used()
     }
 
     /// Arms a timer. On a worker it stays in the worker's buffer at first. `false` when the runtime has ended.
@@ -169,14 +174,16 @@ impl Living {
     pub fn end(self) {
         let shell = self.0.shell;
         // Why: an access keeps the runtime from ending, so the parts are cloned before the door is closed.
-        let Some((scheduler, timers)) =
-            self.0.access().map(|parts| (Arc::clone(&parts.scheduler), Arc::clone(&parts.timers)))
-        else {
+        let Some((scheduler, timers, buffers)) = self.0.access().map(|parts| {
+            (Arc::clone(&parts.scheduler), Arc::clone(&parts.timers), Arc::clone(&parts.buffers))
+        }) else {
             return;
         };
         shell.close();
         scheduler.shutdown();
         shell.cancel_all();
+        // Why: a timer that a worker armed for a task of another runtime may still lie in a buffer.
+        buffers.drain_all(&*timers);
         let mut wakes = WakeBatch::default();
         timers.abandon(&mut wakes);
         shell.retire_slots(&mut wakes);

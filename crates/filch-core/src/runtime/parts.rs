@@ -3,6 +3,7 @@
 use super::buffers::TimerBuffers;
 use crate::coop::Budget;
 use crate::seam::{Blocking, Clock, Driver, Park, Scheduler, Timers};
+use crate::sys::sync::atomic::AtomicUsize;
 use crate::timer::NEVER;
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub park: Arc<dyn Park>,
     /// Timers that have not reached `timers`.
     pub buffers: Arc<TimerBuffers>,
+    /// How many threads in `block_on` poll their future or were asked to: while there are any, time does not jump.
+    pub roots: Arc<AtomicUsize>,
     /// What a task may consume in one poll.
     pub budget: Budget,
     /// Deadlines are nanoseconds since this moment.

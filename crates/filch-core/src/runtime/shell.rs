@@ -15,15 +15,16 @@ use crate::sys::cell::UnsafeCell;
 use crate::sys::sync::Mutex;
 use crate::sys::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::sys::sync::atomic::{AtomicU64, AtomicUsize, fence};
-use crate::sys::{hint, thread};
+use crate::sys::{IN_MODEL, hint, thread};
 use crate::task::{AbortHandle, Registry, Runnable};
 use crate::wake_batch::WakeBatch;
 use crossbeam_utils::CachePadded;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// Over how many counters visitors are spread.
-const N_STRIPES: usize = 8;
+const N_STRIPES: usize = if IN_MODEL { 1 } else { 8 };
 
 /// The lowest bit of a shell's state: no runtime accepts visitors.
 const CLOSED: u64 = 1;
@@ -56,6 +57,8 @@ pub struct Access {
     shell: &'static Shell,
     /// The stripe this visitor is counted in; `None` on a worker of the runtime.
     stripe: Option<usize>,
+    /// A worker's access is good on its own thread only.
+    thread: PhantomData<*const ()>,
 }
 
 impl Shell {
@@ -85,6 +88,8 @@ impl Shell {
     /// Lets a runtime move in. Answers its epoch.
     pub(crate) fn open(&self, parts: Parts) -> u64 {
         self.registry.reopen();
+        // Why: what a claimer completed may have come after the last look of `cancel_all`. Nothing of it is live.
+        drop(self.take_strays());
         // SAFETY: closed, and `close` waited for the last visitor.
         self.parts.with_mut(|slot| unsafe { *slot = Some(parts) });
         let epoch = (self.state.load(Relaxed) & !CLOSED) + 2;
@@ -121,7 +126,9 @@ impl Shell {
     #[inline]
     pub(crate) fn access(&'static self, epoch: u64) -> Option<Access> {
         if context::is_worker_of(self) {
-            return Some(Access { shell: self, stripe: None });
+            // Why: a name of an earlier runtime must not lead to the one that lives here at present.
+            let is_present = self.state.load(Relaxed) & !CLOSED == epoch;
+            return is_present.then(|| Access::new(self, None));
         }
         self.enter(Some(epoch))
     }
@@ -129,7 +136,7 @@ impl Shell {
     fn enter(&'static self, epoch: Option<u64>) -> Option<Access> {
         let stripe = context::thread_number() % N_STRIPES;
         self.visitors[stripe].fetch_add(1, Relaxed);
-        let access = Access { shell: self, stripe: Some(stripe) };
+        let access = Access::new(self, Some(stripe));
         // ORDERING: [access] pairs with the fence in `close`.
         fence(SeqCst);
         // ORDERING: [shell-open] Acquire pairs with `open`.
@@ -170,6 +177,13 @@ impl Shell {
         unsafe { self.parts() }.scheduler.schedule_batch(tasks);
     }
 
+    /// Brings the timers of this thread, a worker, to the wheel.
+    pub(crate) fn flush_timers(&self, worker: usize) {
+        debug_assert!(context::is_worker_of(self));
+        // SAFETY: a worker: the parts stay until it is joined.
+        unsafe { self.parts() }.park.flush_timers(worker);
+    }
+
     /// Makes this thread the home of local tasks.
     pub(crate) fn set_home(&self, token: u64) {
         self.home.store(token, Relaxed);
@@ -184,7 +198,7 @@ impl Shell {
     pub(crate) fn send_home(&'static self, task: Runnable) {
         self.strays.lock().push(task);
         if let Some(parts) = self.enter(None) {
-            parts.driver.unpark();
+            parts.park.unpark();
         }
     }
 
@@ -237,12 +251,23 @@ impl Shell {
     }
 }
 
+impl Access {
+    fn new(shell: &'static Shell, stripe: Option<usize>) -> Self {
+        Access { shell, stripe, thread: PhantomData }
+    }
+}
+
 impl Deref for Access {
     type Target = Parts;
 
     #[inline]
     fn deref(&self) -> &Parts {
-        // SAFETY: this is an access.
+        // Why: an access hidden in a thread-local may outlive the worker.
+        assert!(
+            self.stripe.is_some() || context::is_worker_of(self.shell),
+            "an Access was kept after its thread stopped being a worker; take one for each use"
+        );
+        // SAFETY: counted as a visitor, or on a thread that is a worker.
         unsafe { self.shell.parts() }
     }
 }

@@ -81,8 +81,9 @@ impl<T> JoinHandle<T> {
         unsafe { self.task.as_ref() }
     }
 
-    /// Leaves `waker` to be woken at completion. `true`: the task is complete.
-    fn register(&mut self, waker: &Waker) -> bool {
+    /// Leaves `waker` to be woken at completion. `true`: the task is complete. For sets of handles.
+    #[doc(hidden)]
+    pub fn register(&mut self, waker: &Waker) -> bool {
         let header = self.header();
         let state = header.state.load();
         if !state.is_live() {
@@ -133,15 +134,17 @@ impl<T> Drop for JoinHandle<T> {
             return;
         }
         let before = header.state.drop_join_interest();
-        if before.is_live() {
+        let waker = if before.is_live() {
             // SAFETY: `JOIN_WAKER` is unset and stays so: the waker is ours.
-            drop(unsafe { header.replace_join_waker(None) });
+            unsafe { header.replace_join_waker(None) }
         } else {
             // SAFETY: the output of a complete task is its join handle's.
             unsafe { Header::drop_output(self.task) };
-        }
+            None
+        };
         // SAFETY: the handle's reference.
         unsafe { Header::drop_ref(self.task) };
+        drop(waker); // Last: a foreign waker's drop may panic.
     }
 }
 
@@ -191,12 +194,14 @@ impl AbortHandle {
         self.header().spawned_at
     }
 
-    /// Drops the future here and now, unless it is in a poll or is not claimable. `true`: the task is complete.
+    /// Drops the future here and now, unless it is in a poll, is not claimable or must be dropped on another thread.
+    /// `true`: the task is complete.
     #[doc(hidden)]
     pub fn claim(&self) -> bool {
         let header = self.header();
-        if header.state.claim() {
-            // SAFETY: claimed; claimable tasks are `Send`.
+        let may_drop = !header.state.load().is_local() || header.shell.is_home();
+        if may_drop && header.state.claim() {
+            // SAFETY: claimed; the future is `Send`, or this is its home.
             unsafe { end_canceled(self.0, true) };
             return true;
         }
@@ -206,6 +211,14 @@ impl AbortHandle {
     /// # Safety
     /// - The caller gives one reference.
     pub(super) unsafe fn from_raw(task: NonNull<Header>) -> Self {
+        AbortHandle(task)
+    }
+
+    /// # Safety
+    /// - The task is alive.
+    pub(crate) unsafe fn of(task: NonNull<Header>) -> Self {
+        // SAFETY: alive, by the contract; the answer owns the reference taken here.
+        unsafe { task.as_ref() }.state.add_ref();
         AbortHandle(task)
     }
 

@@ -20,3 +20,5 @@ pub use spawn::Spawn;
 
 #[cfg(all(test, filch_loom))]
 mod loom_tests;
+#[cfg(all(test, not(filch_loom)))]
+mod tests;

@@ -4,12 +4,12 @@
 
 use super::error::JoinError;
 use super::id::Id;
-use super::registry::{Links, Shard};
+use super::registry::{Links, Shard, Standing};
 use super::state::{Completed, State};
 use super::waker;
 use crate::runtime::Shell;
 use crate::sys::cell::UnsafeCell;
-use std::any::Any;
+use crate::unwind::contain;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -26,6 +26,8 @@ pub(crate) struct Header {
     /// The registry's; only under the lock of the shard named in it.
     pub(super) links: UnsafeCell<Links>,
     pub(super) shard: Shard,
+    /// As `links`.
+    pub(super) standing: UnsafeCell<Standing>,
     /// The join handle's or the completer's, as the state says.
     join_waker: UnsafeCell<Option<Waker>>,
     pub(super) id: Id,
@@ -97,6 +99,7 @@ pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> 
             shell: origin.shell,
             links: UnsafeCell::new(Links::default()),
             shard: origin.shard,
+            standing: UnsafeCell::new(Standing::default()),
             join_waker: UnsafeCell::new(None),
             id: origin.id,
             spawned_at: origin.spawned_at,
@@ -143,22 +146,13 @@ unsafe fn finish<F: Future>(cell: &Cell<F>, output: Result<F::Output, JoinError>
         let output = match dropped {
             Ok(()) => output,
             Err(payload) => {
-                discard_caught(output);
+                contain(|| drop(output));
                 Err(JoinError::panicked(cell.header.id, payload))
             }
         };
         // SAFETY: as above; what is overwritten is `Consumed`.
         unsafe { *stage = Stage::Finished(output) };
     });
-}
-
-/// Drops a value of the user's whose panic nobody can be told.
-fn discard_caught<T>(value: T) {
-    let dropped: Result<(), Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(|| drop(value)));
-    if let Err(payload) = dropped {
-        // Why: dropping the payload of a panic may panic again; leaking it is the end of that chain.
-        std::mem::forget(payload);
-    }
 }
 
 /// # Safety
@@ -195,7 +189,7 @@ unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
         // SAFETY: the stage is the caller's.
         std::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
     });
-    discard_caught(stage);
+    contain(|| drop(stage));
 }
 
 /// # Safety
@@ -255,7 +249,7 @@ impl Header {
                 unsafe { Header::drop_ref(task) };
                 // Why: a joiner's waker may be foreign code; its panic must not reach the worker.
                 if let Some(waker) = waker {
-                    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                    contain(|| waker.wake());
                 }
             }
         }
@@ -302,4 +296,10 @@ impl Header {
         // SAFETY: by the contract.
         self.join_waker.with_mut(|stored| std::mem::replace(unsafe { &mut *stored }, waker))
     }
+}
+
+/// Size and alignment of the allocation of a task.
+#[cfg(all(test, not(filch_loom)))]
+pub(super) fn layout_of<F: Future>() -> (usize, usize) {
+    (size_of::<Cell<F>>(), align_of::<Cell<F>>())
 }

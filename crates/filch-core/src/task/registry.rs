@@ -7,6 +7,7 @@ use super::join::AbortHandle;
 use super::raw::Header;
 use super::runnable::Runnable;
 use super::state::Woken;
+use crate::sys::IN_MODEL;
 use crate::sys::sync::{Mutex, MutexGuard};
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -14,13 +15,19 @@ use std::ptr::NonNull;
 
 /// How many lists there are.
 // Why: a power of two above the workers of common machines; with more, two workers share a lock.
-const N_SHARDS: usize = 32;
+const N_SHARDS: usize = if IN_MODEL { 1 } else { 32 };
 
-/// A task's place in a list. Only under the lock of that list.
+/// A task's neighbors in a list. Only under the lock of that list.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     previous: Option<NonNull<Header>>,
     next: Option<NonNull<Header>>,
+}
+
+/// How a task stands to its list. Only under the lock of that list.
+// Why not in `Links`: here it lies in the padding behind the header's `Shard`, which makes a small task 128 bytes.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
     linked: bool,
     /// The list counts this task as live. Not so for one that came when the runtime was ending.
     counted: bool,
@@ -76,9 +83,8 @@ impl Registry {
             return false;
         }
         let head = list.head;
-        with_links(task, |links| {
-            *links = Links { previous: None, next: head, linked: true, counted: true }
-        });
+        with_links(task, |links| *links = Links { previous: None, next: head });
+        with_standing(task, |standing| *standing = Standing { linked: true, counted: true });
         if let Some(head) = head {
             with_links(head, |links| links.previous = Some(task));
         }
@@ -91,7 +97,7 @@ impl Registry {
     pub(super) fn remove(&self, task: NonNull<Header>) {
         if let Some(mut list) = self.lock_list_of(task) {
             list.unlink(task);
-            list.n_live -= usize::from(with_links(task, |links| links.counted));
+            list.n_live -= usize::from(with_standing(task, |standing| standing.counted));
         }
     }
 
@@ -165,12 +171,10 @@ fn pop(shard: &Mutex<List>) -> Option<Unlinked> {
 
 impl List {
     fn unlink(&mut self, task: NonNull<Header>) {
-        let (previous, next) = match with_links(task, |links| {
-            std::mem::take(&mut links.linked).then(|| (links.previous.take(), links.next.take()))
-        }) {
-            Some(neighbors) => neighbors,
-            None => return,
-        };
+        if !with_standing(task, |standing| std::mem::take(&mut standing.linked)) {
+            return;
+        }
+        let Links { previous, next } = with_links(task, std::mem::take);
         match previous {
             Some(previous) => with_links(previous, |links| links.next = next),
             None => self.head = next,
@@ -185,6 +189,12 @@ impl List {
 fn with_links<R>(task: NonNull<Header>, f: impl FnOnce(&mut Links) -> R) -> R {
     // SAFETY: every caller holds the lock of the list, which is what the links are under, and the task is live.
     unsafe { task.as_ref() }.links.with_mut(|links| f(unsafe { &mut *links }))
+}
+
+/// The caller holds the lock of the task's list.
+fn with_standing<R>(task: NonNull<Header>, f: impl FnOnce(&mut Standing) -> R) -> R {
+    // SAFETY: as in `with_links`.
+    unsafe { task.as_ref() }.standing.with_mut(|standing| f(unsafe { &mut *standing }))
 }
 
 impl fmt::Debug for Registry {

@@ -54,13 +54,15 @@ impl Runnable {
         let task = self.0;
         // SAFETY: the runnable keeps the task alive.
         let header = unsafe { task.as_ref() };
-        let seen = header.state.start_poll();
-        if State::was_claimed(seen) {
-            self.discard();
-            return None;
-        }
+        let seen = header.state.load();
+        // Why: before `start_poll`, which marks a claimable task as running.
         if seen.is_local() && !header.shell.is_home() {
             header.shell.send_home(self);
+            return None;
+        }
+        let seen = header.state.start_poll(seen);
+        if State::was_claimed(seen) {
+            self.discard();
             return None;
         }
         mem::forget(self);
@@ -146,11 +148,11 @@ impl Drop for Runnable {
         let task = self.0;
         // SAFETY: the runnable keeps the task alive.
         let header = unsafe { task.as_ref() };
-        let seen = header.state.start_poll();
-        if State::was_claimed(seen) {
-            Runnable(task).discard();
-        } else if seen.is_local() && !header.shell.is_home() {
+        let seen = header.state.load();
+        if seen.is_local() && !header.shell.is_home() {
             header.shell.send_home(Runnable(task));
+        } else if State::was_claimed(header.state.start_poll(seen)) {
+            Runnable(task).discard();
         } else {
             // SAFETY: we hold the runnable of a live task and give it up.
             unsafe { end_canceled(task, false) };

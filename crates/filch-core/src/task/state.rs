@@ -2,6 +2,7 @@
 //!
 //! Every transition of `README.md` beside this file is one method here, and nothing else changes the word.
 
+use crate::sys::IN_MODEL;
 use crate::sys::sync::atomic::AtomicU64;
 use crate::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sys::sync::atomic::fence;
@@ -32,11 +33,7 @@ const MAX_REFS: u64 = (1 << 31) - 1;
 
 /// From this count on a wake takes its unit back: a count this high leads to another poll in any case.
 // Why: the upper half of the 24 bits is headroom for wakers between their two steps, one per thread.
-#[cfg(not(filch_loom))]
-const WAKE_LIMIT: u64 = 1 << 23;
-/// Small enough for a model to reach it.
-#[cfg(filch_loom)]
-const WAKE_LIMIT: u64 = 2;
+const WAKE_LIMIT: u64 = if IN_MODEL { 2 } else { 1 << 23 };
 
 /// The word of one task.
 pub(super) struct State(AtomicU64);
@@ -132,7 +129,8 @@ impl State {
     }
 
     pub(super) fn load(&self) -> Snapshot {
-        // ORDERING: [task-output] Acquire pairs with `complete`: who sees the end sees the output.
+        // ORDERING: Acquire. [task-output] pairs with `complete`: who sees the end sees the output.
+        // [task-wake] pairs with the Release of every wake counted here: the poll sees what came before it.
         Snapshot(self.0.load(Acquire))
     }
 
@@ -183,11 +181,10 @@ impl State {
         }
     }
 
-    /// Transition 3: the holder of the runnable begins. The answer says what the poll covers.
+    /// Transition 3: the holder of the runnable, who has just loaded the word, begins. The answer says what the poll
+    /// covers.
     #[inline]
-    pub(super) fn start_poll(&self) -> Snapshot {
-        // ORDERING: [task-wake] Acquire pairs with the Release of every wake counted here.
-        let seen = Snapshot(self.0.load(Acquire));
+    pub(super) fn start_poll(&self, seen: Snapshot) -> Snapshot {
         if !seen.is_claimable() || !seen.is_live() {
             return seen;
         }

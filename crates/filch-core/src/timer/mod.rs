@@ -4,8 +4,8 @@
 //! timers, which fire. Each side holds an `Arc`; whoever comes last frees the memory.
 //!
 //! `deadline` decides who was first: `fire` replaces the deadline it saw by [`FIRED`], `reset` and `cancel` swap theirs
-//! in. `state` says who owns the waker: the sleeper while `WAKER` is unset, the firing side once both `WAKER` and
-//! `DONE` are set.
+//! in. `state` says who owns the waker: the sleeper while it holds `POLLING`, the firing side once it has set `DONE` and
+//! found `WAKER`. A cell with neither `WAKER` nor `POLLING` may hold a waker nobody will call.
 
 use crate::sys::cell::UnsafeCell;
 use crate::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -22,11 +22,13 @@ const FIRED: u64 = 0;
 const CANCELED: u64 = u64::MAX - 1;
 
 /// The firing side is done with the cell, or will never touch it.
-const DONE: u32 = 0b001;
+const DONE: u32 = 0b0001;
 /// A waker is stored and belongs to the firing side.
-const WAKER: u32 = 0b010;
+const WAKER: u32 = 0b0010;
 /// The runtime ended before the deadline came.
-const ABANDONED: u32 = 0b100;
+const ABANDONED: u32 = 0b0100;
+/// The sleeper is writing the waker.
+const POLLING: u32 = 0b1000;
 
 /// A timer. See the [module page](self).
 pub struct TimerCell {
@@ -89,35 +91,44 @@ impl TimerCell {
         self.deadline.load(Acquire) == FIRED
     }
 
-    /// Sleeper: leaves `waker` to be woken when the deadline comes. Only the one owner of the sleep may call this.
+    /// Sleeper: leaves `waker` to be woken when the deadline comes.
+    ///
+    /// # Panics
+    /// When two threads poll at once: a cell has one sleeper.
     pub fn poll(&self, waker: &Waker) -> Poll<TimerState> {
         // ORDERING: [timer-waker] Acquire pairs with the Release of `finish`: what was done before firing is seen.
-        let state = self.state.load(Acquire);
-        if state & DONE != 0 {
-            return Poll::Ready(outcome(state));
-        }
-        if state & WAKER != 0 {
-            // ORDERING: [timer-waker] Acquire takes the waker back if the firing side was not first.
-            let before = self.state.fetch_and(!WAKER, AcqRel);
-            if before & DONE != 0 {
-                return Poll::Ready(outcome(before)); // The firing side owns the waker and wakes it.
+        let mut state = self.state.load(Acquire);
+        loop {
+            if state & DONE != 0 {
+                return Poll::Ready(outcome(state)); // With `WAKER`, the firing side owns the waker and wakes it.
+            }
+            assert_eq!(
+                state & POLLING,
+                0,
+                "a TimerCell was polled on two threads at once; give each sleeper a cell of its own"
+            );
+            // ORDERING: [timer-waker] Acquire takes the waker back, unless the firing side was first.
+            match self.state.compare_exchange(state, POLLING, AcqRel, Acquire) {
+                Ok(_) => break,
+                Err(actual) => state = actual,
             }
         }
-        // SAFETY: `WAKER` is unset, so the cell is the sleeper's, and the caller is the only sleeper.
+        let hold = Hold(&self.state);
+        // SAFETY: `POLLING` was unset and is set by us: the firing side finds no `WAKER`, another sleeper keeps off.
         self.waker.with_mut(|stored| unsafe {
             match &mut *stored {
                 Some(stored) => stored.clone_from(waker),
                 empty => *empty = Some(waker.clone()),
             }
         });
-        // ORDERING: [timer-waker] Release hands the waker to `finish`.
-        let before = self.state.fetch_or(WAKER, AcqRel);
-        if before & DONE != 0 {
-            // The firing side looked before `WAKER` was set: it has not taken the waker and will not come back.
-            self.state.fetch_and(!WAKER, Relaxed);
-            return Poll::Ready(outcome(before));
+        std::mem::forget(hold);
+        // ORDERING: [timer-waker] Release hands the waker to `finish`. Both bits flip: `POLLING` off, `WAKER` on.
+        let before = self.state.fetch_xor(POLLING | WAKER, AcqRel);
+        if before & DONE == 0 {
+            return Poll::Pending;
         }
-        Poll::Pending
+        // The firing side looked before `WAKER` was set: it has not taken the waker and will not come back.
+        Poll::Ready(outcome(before))
     }
 
     /// Sleeper: moves the deadline. `false` means that the cell has fired, or that the new deadline is earlier than the
@@ -138,8 +149,8 @@ impl TimerCell {
         }
         // ORDERING: [timer-waker] Acquire takes the waker back. `fire` cannot come any more, `abandon` can.
         let before = self.state.fetch_or(DONE, AcqRel);
-        if before & DONE == 0 {
-            // SAFETY: `fire` and `abandon` find `DONE` set and keep off; the sleeper is giving up.
+        if before & (DONE | POLLING) == 0 {
+            // SAFETY: `fire` and `abandon` find `DONE` set and keep off, and so does a poll.
             drop(self.waker.with_mut(|stored| unsafe { (*stored).take() }));
         }
     }
@@ -178,6 +189,16 @@ impl TimerCell {
             // SAFETY: `WAKER` was set and `DONE` was not, so the waker is the firing side's, which comes here once.
             wakes.extend(self.waker.with_mut(|stored| unsafe { (*stored).take() }));
         }
+    }
+}
+
+/// Gives the right to write the waker back when a waker's clone panicked.
+struct Hold<'a>(&'a AtomicU32);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        // ORDERING: [timer-waker] Release: the write is over.
+        self.0.fetch_and(!POLLING, AcqRel);
     }
 }
 

@@ -1,0 +1,120 @@
+//! A scheduler without threads, and a runtime around it.
+
+use crate::runtime::{Living, RuntimeRef};
+use crate::seam::{Hint, Park, Scheduler};
+use crate::sys::sync::Mutex;
+use crate::task::{JoinHandle, Runnable, Spawn};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::sync::Arc;
+
+/// A runtime whose tasks run when a test says so.
+pub(crate) struct Toy {
+    living: Living,
+    pub(crate) scheduler: Arc<QueueScheduler>,
+}
+
+impl Toy {
+    pub(crate) fn new() -> Self {
+        let scheduler = Arc::new(QueueScheduler::default());
+        let living = Living::open(super::parts(scheduler.clone()));
+        Toy { living, scheduler }
+    }
+
+    pub(crate) fn runtime(&self) -> RuntimeRef {
+        self.living.runtime()
+    }
+
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Spawn::on(self.runtime()).spawn(future)
+    }
+
+    pub(crate) fn run_all(&self) -> usize {
+        self.scheduler.run_all()
+    }
+
+    pub(crate) fn end(self) {
+        self.living.end();
+    }
+}
+
+/// A queue that somebody else has to run. See [`run_all`](Self::run_all).
+#[derive(Default)]
+pub(crate) struct QueueScheduler {
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    tasks: VecDeque<Runnable>,
+    is_shut_down: bool,
+}
+
+impl QueueScheduler {
+    /// Runs what is queued, and what that schedules, on this thread. Answers how many polls that were.
+    pub(crate) fn run_all(&self) -> usize {
+        let mut n_polls = 0;
+        while self.run_one() {
+            n_polls += 1;
+        }
+        n_polls
+    }
+
+    /// Runs the first task of the queue, if there is one.
+    pub(crate) fn run_one(&self) -> bool {
+        let Some(task) = self.pop() else { return false };
+        if let Some(again) = task.run() {
+            again.schedule(Hint::Yield);
+        }
+        true
+    }
+
+    /// Takes the first task out of the queue.
+    pub(crate) fn pop(&self) -> Option<Runnable> {
+        self.queue.lock().tasks.pop_front()
+    }
+
+    /// How many tasks are queued.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.lock().tasks.len()
+    }
+}
+
+impl Scheduler for QueueScheduler {
+    fn start(self: Arc<Self>, _: RuntimeRef, _: Arc<dyn Park>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn schedule(&self, task: Runnable, _: Hint) {
+        let refused = {
+            let mut queue = self.queue.lock();
+            let refused = queue.is_shut_down;
+            if refused {
+                Some(task)
+            } else {
+                queue.tasks.push_back(task);
+                None
+            }
+        };
+        drop(refused); // Unlocked: the drop of its future is user code.
+    }
+
+    fn shutdown(&self) {
+        let dropped = {
+            let mut queue = self.queue.lock();
+            queue.is_shut_down = true;
+            mem::take(&mut queue.tasks)
+        };
+        drop(dropped);
+    }
+
+    fn n_workers(&self) -> usize {
+        1
+    }
+}

@@ -1,0 +1,30 @@
+//! A source as a system call takes it.
+//!
+//! Does not own the source and does not keep it open.
+
+use filch_core::seam::RawSource;
+use std::io;
+
+#[cfg(unix)]
+pub(crate) type Borrowed<'a> = std::os::fd::BorrowedFd<'a>;
+#[cfg(windows)]
+pub(crate) type Borrowed<'a> = std::os::windows::io::BorrowedSocket<'a>;
+
+/// What stands for no source: -1, or `INVALID_SOCKET` on Windows. The only value that may not be borrowed.
+const NONE: RawSource = RawSource(!0);
+
+/// Borrows a source for one call.
+///
+/// # Errors
+/// When it is no source.
+pub(crate) fn borrow<'a>(source: RawSource) -> io::Result<Borrowed<'a>> {
+    if source == NONE {
+        let message = "-1 is not an open source: it was never opened, or is closed already";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    // SAFETY:
+    // - it is not the forbidden value;
+    // - it is used for one call that changes what a driver watches, and not kept. That call answers a closed source with
+    //   an error and takes nothing from one that belongs to somebody else.
+    Ok(unsafe { Borrowed::borrow_raw(source.0) })
+}

@@ -1,0 +1,158 @@
+//! Drivers with one fault each, which the suite must reject.
+//!
+//! Each is a sound driver behind a wrapper that breaks one promise, so that a check fails for that reason alone.
+
+use filch_core::conformance::driver::CHECKS;
+use filch_core::io::{Interest, SlotKey};
+use filch_core::seam::{Capabilities, Driver, Limit, RawSource};
+use filch_core::wake_batch::WakeBatch;
+use filch_driver::{Choice, stock};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// Forgets the upper half of each key.
+    CutsKeys,
+    /// Watches no writers.
+    IgnoresWriters,
+    /// Watches writers nobody asked for.
+    WatchesTooMuch,
+    /// Goes on watching what was deregistered.
+    NeverForgets,
+    /// Rounds limits down to whole milliseconds.
+    RoundsDown,
+    /// Cannot be unparked.
+    IsDeaf,
+    /// An unpark ends every later turn as well.
+    NeverRests,
+    /// Registers only between two turns.
+    HoldsItsLock,
+    /// Claims to see half-closes.
+    Boasts,
+    /// Is asked again on its own initiative, so that nothing is an edge.
+    RepeatsItself,
+}
+
+struct Broken {
+    sound: Arc<dyn Driver>,
+    fault: Fault,
+    /// What is watched; held across a turn by one of the faults.
+    watched: Mutex<Vec<(RawSource, SlotKey, Interest)>>,
+    has_been_unparked: AtomicBool,
+}
+
+impl Broken {
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+}
+
+impl Driver for Broken {
+    fn turn(&self, limit: Limit, wakes: &mut WakeBatch) -> io::Result<()> {
+        let watched = self.watched.lock().expect("no check panics under it");
+        if self.has(Fault::RepeatsItself) {
+            watched.iter().for_each(|(source, key, interest)| {
+                _ = self.sound.rearm(*source, *key, *interest);
+            });
+        }
+        let _held = self.has(Fault::HoldsItsLock).then_some(watched);
+        let was_unparked = self.has_been_unparked.load(Ordering::Relaxed);
+        let limit = match limit {
+            Limit::For(limit) if self.has(Fault::RoundsDown) => {
+                Limit::For(Duration::from_millis(limit.as_millis().try_into().unwrap_or(u64::MAX)))
+            }
+            _ if self.has(Fault::NeverRests) && was_unparked => Limit::Zero,
+            limit => limit,
+        };
+        self.sound.turn(limit, wakes)
+    }
+
+    fn unpark(&self) {
+        self.has_been_unparked.store(true, Ordering::Relaxed);
+        if !self.has(Fault::IsDeaf) {
+            self.sound.unpark();
+        }
+    }
+
+    unsafe fn register(
+        &self,
+        source: RawSource,
+        key: SlotKey,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let mut watched = self.watched.lock().expect("no check panics under it");
+        let key = match self.fault {
+            Fault::CutsKeys => SlotKey::from_raw(key.to_raw() & u64::from(u32::MAX)),
+            _ => key,
+        };
+        let interest = match self.fault {
+            Fault::IgnoresWriters => Interest::READABLE,
+            Fault::WatchesTooMuch => Interest::BOTH,
+            _ => interest,
+        };
+        // SAFETY: the caller's promise is the one needed.
+        unsafe { self.sound.register(source, key, interest) }?;
+        watched.push((source, key, interest));
+        Ok(())
+    }
+
+    fn rearm(&self, source: RawSource, key: SlotKey, interest: Interest) -> io::Result<()> {
+        self.sound.rearm(source, key, interest)
+    }
+
+    fn deregister(&self, source: RawSource, key: SlotKey, closing: bool) -> io::Result<()> {
+        let mut watched = self.watched.lock().expect("no check panics under it");
+        watched.retain(|(other, _, _)| *other != source);
+        if self.has(Fault::NeverForgets) {
+            return Ok(());
+        }
+        self.sound.deregister(source, key, closing)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.sound.capabilities();
+        capabilities.rdhup |= self.has(Fault::Boasts);
+        capabilities
+    }
+}
+
+#[track_caller]
+fn assert_rejected(choice: Choice, fault: Fault, by: &str) {
+    let (_, check) = CHECKS.iter().find(|(name, _)| *name == by).expect("there is such a check");
+    let make = || {
+        let watched = Mutex::new(Vec::new());
+        let has_been_unparked = false.into();
+        let broken = Broken { sound: stock(choice)?, fault, watched, has_been_unparked };
+        Ok(Arc::new(broken) as Arc<dyn Driver>)
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| check(&make)));
+    assert!(outcome.is_err(), "{by} does not see that a driver {fault:?}");
+}
+
+macro_rules! rejected {
+    ($($test:ident: $choice:ident, $fault:ident, $check:ident;)*) => {
+        $(
+            #[test]
+            fn $test() {
+                assert_rejected(Choice::$choice, Fault::$fault, stringify!($check));
+            }
+        )*
+    };
+}
+
+rejected! {
+    a_driver_that_cuts_keys: Epoll, CutsKeys, keys_come_back_whole;
+    a_driver_that_ignores_writers: Epoll, IgnoresWriters, each_direction_is_reported;
+    a_driver_that_watches_too_much: Epoll, WatchesTooMuch, only_what_was_asked_is_reported;
+    a_driver_that_never_forgets: Epoll, NeverForgets, an_ended_registration_is_silent;
+    a_driver_that_rounds_down: Epoll, RoundsDown, a_limit_is_kept;
+    a_driver_that_is_deaf: Epoll, IsDeaf, an_unpark_ends_a_turn_that_waits;
+    a_driver_that_never_rests: Epoll, NeverRests, an_unpark_ends_one_turn_only;
+    a_driver_that_repeats_itself: Epoll, RepeatsItself, readiness_is_reported_once_until_it_changes;
+    a_driver_that_holds_its_lock: Epoll, HoldsItsLock, a_turn_that_waits_hinders_nobody;
+    a_driver_that_boasts: Polling, Boasts, a_half_closed_peer_wakes_the_reader;
+}

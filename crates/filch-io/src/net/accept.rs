@@ -1,0 +1,143 @@
+//! Accepting, with patience at the descriptor limit.
+//!
+//! At the limit, the connection stays in the kernel's queue and the listener stays ready: whoever tries again at once
+//! spins, and whoever reports each try floods its caller. So an accept waits, 1 ms at first, doubling to 1 s, and then
+//! tries again; closing any descriptor lets it go on.
+
+use crate::source::{AsSource, Source};
+use filch_core::io::Direction;
+use filch_core::sys::sync::Mutex;
+use filch_timer::{Sleep, sleep};
+use std::future::Future;
+use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Waits that grow: 1 ms, 2 ms, … 1 s.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        Backoff { next: FIRST_WAIT }
+    }
+
+    pub(super) fn wait(&mut self) -> Sleep {
+        let wait = self.next;
+        self.next = (wait * 2).min(LONGEST_WAIT);
+        sleep(wait)
+    }
+}
+
+/// Accepts one connection with `accept`.
+pub(super) async fn accept<T: AsSource, R>(
+    source: &Source<T>,
+    mut accept: impl FnMut(&T) -> Result<R>,
+) -> Result<R> {
+    let mut backoff = Backoff::new();
+    loop {
+        match source.run(Direction::Read, &mut accept).await {
+            Err(error) if is_about_the_connection(&error) => {}
+            Err(error) if is_at_limit(&error) => backoff.wait().await,
+            result => return result,
+        }
+    }
+}
+
+/// The wait of an accept that is polled by hand.
+#[derive(Debug, Default)]
+pub(super) struct PolledBackoff {
+    /// Taken while it is polled, so that no waker is cloned under the lock.
+    running: Mutex<Option<(Backoff, Pin<Box<Sleep>>)>>,
+}
+
+impl PolledBackoff {
+    /// As [`accept`], polled by hand.
+    pub(super) fn poll_accept<T: AsSource, R>(
+        &self,
+        cx: &mut Context<'_>,
+        source: &Source<T>,
+        mut accept: impl FnMut(&T) -> Result<R>,
+    ) -> Poll<Result<R>> {
+        let mut backoff = ready!(self.poll_over(cx));
+        loop {
+            match ready!(source.poll(cx, Direction::Read, &mut accept)) {
+                Err(error) if is_about_the_connection(&error) => {}
+                Err(error) if is_at_limit(&error) => {
+                    let wait = backoff.wait();
+                    self.put(backoff, Box::pin(wait));
+                    backoff = ready!(self.poll_over(cx));
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Waits until the running wait, if any, is over.
+    fn poll_over(&self, cx: &mut Context<'_>) -> Poll<Backoff> {
+        let running = self.running.lock().take();
+        let Some((backoff, mut wait)) = running else {
+            return Poll::Ready(Backoff::new());
+        };
+        if wait.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(backoff);
+        }
+        self.put(backoff, wait);
+        Poll::Pending
+    }
+
+    fn put(&self, backoff: Backoff, wait: Pin<Box<Sleep>>) {
+        let former = self.running.lock().replace((backoff, wait));
+        drop(former); // Unlocked: it holds a waker.
+    }
+}
+
+/// The connection died in the queue; the listener is well, and the next one may be too.
+fn is_about_the_connection(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::NetworkDown
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::HostUnreachable
+    )
+}
+
+/// No descriptor or no memory is left: the process's limit, the system's, the kernel's buffers.
+#[cfg(unix)]
+fn is_at_limit(error: &Error) -> bool {
+    use rustix::io::Errno;
+    let limits = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|code| limits.iter().any(|limit| limit.raw_os_error() == code))
+}
+
+/// No descriptor or no memory is left.
+#[cfg(not(unix))]
+fn is_at_limit(error: &Error) -> bool {
+    /// `WSAEMFILE` and `WSAENOBUFS`.
+    const LIMITS: [i32; 2] = [10024, 10055];
+    error.raw_os_error().is_some_and(|code| LIMITS.contains(&code))
+}
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_second() {
+        let mut backoff = Backoff::new();
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            waits.push(backoff.next.as_millis());
+            backoff.next = (backoff.next * 2).min(LONGEST_WAIT);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000]);
+    }
+}

@@ -1,0 +1,85 @@
+//! Making a socket that does not block, and waiting until it is connected.
+
+use crate::source::{AsSource, Source};
+use filch_core::io::Direction;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use std::io::{Error, ErrorKind, Result};
+
+/// Makes a socket that does not block.
+pub(super) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> Result<Socket> {
+    let socket = Socket::new(domain, nonblocking(kind), protocol)?;
+    if !NONBLOCKING_FROM_BIRTH {
+        socket.set_nonblocking(true)?;
+    }
+    Ok(socket)
+}
+
+/// Whether the system makes a socket non-blocking in the call that makes it.
+const NONBLOCKING_FROM_BIRTH: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+));
+
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+fn nonblocking(kind: Type) -> Type {
+    kind.nonblocking()
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+fn nonblocking(kind: Type) -> Type {
+    kind
+}
+
+/// Connects and waits until that is done.
+pub(super) async fn connect<T: AsSource>(source: Source<T>, address: &SockAddr) -> Result<Source<T>>
+where
+    for<'a> SockRef<'a>: From<&'a T>,
+{
+    match SockRef::from(source.io()).connect(address) {
+        Ok(()) => {}
+        // An interrupted connect goes on in the kernel, like one that does not block.
+        Err(error) if is_in_progress(&error) || error.kind() == ErrorKind::Interrupted => {
+            // Registered after the call: a socket that is not connecting yet reports that it is hung up.
+            source.register()?;
+            source.run(Direction::Write, |io| is_connected(&SockRef::from(io))).await?;
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(source)
+}
+
+/// `WouldBlock` while the connection is being made.
+fn is_connected(socket: &SockRef<'_>) -> Result<()> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Err(error) if error.kind() == ErrorKind::NotConnected => Err(ErrorKind::WouldBlock.into()),
+        result => result.map(drop),
+    }
+}
+
+#[cfg(unix)]
+fn is_in_progress(error: &Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_in_progress(error: &Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
+}

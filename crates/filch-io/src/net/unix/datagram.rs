@@ -1,0 +1,290 @@
+//! A Unix datagram socket.
+
+use super::SocketAddr;
+use crate::source::Source;
+use filch_core::io::{Direction, Interest, Ready};
+use std::fmt;
+use std::io::{Error, Result};
+use std::net::Shutdown;
+use std::path::Path;
+use std::task::{Context, Poll};
+
+/// A Unix datagram socket.
+///
+/// Dropping it leaves the socket's file; whoever binds the path again removes it first.
+pub struct UnixDatagram {
+    source: Source<std::os::unix::net::UnixDatagram>,
+}
+
+impl UnixDatagram {
+    /// Binds a socket to `path`.
+    ///
+    /// # Errors
+    /// When there is a file at `path` already, and when it cannot be made.
+    pub fn bind<P: AsRef<Path>>(path: P) -> Result<UnixDatagram> {
+        UnixDatagram::own(std::os::unix::net::UnixDatagram::bind(path)?)
+    }
+
+    /// Makes a socket without a name: it can send, and receives only after [`connect`](Self::connect)ing.
+    ///
+    /// # Errors
+    /// When the system refuses, for example at the descriptor limit.
+    pub fn unbound() -> Result<UnixDatagram> {
+        UnixDatagram::own(std::os::unix::net::UnixDatagram::unbound()?)
+    }
+
+    /// Makes two sockets that are connected with each other.
+    ///
+    /// # Errors
+    /// When the system refuses, for example at the descriptor limit.
+    pub fn pair() -> Result<(UnixDatagram, UnixDatagram)> {
+        let (a, b) = std::os::unix::net::UnixDatagram::pair()?;
+        Ok((UnixDatagram::own(a)?, UnixDatagram::own(b)?))
+    }
+
+    /// Takes a socket of the standard library and makes it non-blocking.
+    ///
+    /// # Errors
+    /// When it cannot be made non-blocking.
+    pub fn from_std(socket: std::os::unix::net::UnixDatagram) -> Result<UnixDatagram> {
+        socket.set_nonblocking(true)?;
+        Ok(UnixDatagram { source: Source::from_outside(socket, Interest::BOTH) })
+    }
+
+    /// Gives the socket of the standard library back. It stays non-blocking.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn into_std(self) -> Result<std::os::unix::net::UnixDatagram> {
+        Ok(self.source.into_io())
+    }
+
+    /// Sets the peer for [`send`](Self::send).
+    ///
+    /// # Errors
+    /// When there is no socket at `path`.
+    pub fn connect<P: AsRef<Path>>(&self, path: P) -> Result<()> {
+        self.source.io().connect(path)
+    }
+
+    /// Sends to the socket at `target`, and answers how many bytes.
+    ///
+    /// # Errors
+    /// When there is no socket at `target`, and when the datagram is too long.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has sent nothing.
+    pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> Result<usize> {
+        self.source.run(Direction::Write, |io| io.send_to(buf, target.as_ref())).await
+    }
+
+    /// Sends to the socket at `target` without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is no room.
+    pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> Result<usize> {
+        self.source.try_once(Interest::WRITABLE, |io| io.send_to(buf, target))
+    }
+
+    /// Ends one direction or both.
+    ///
+    /// # Errors
+    /// When the socket is not connected.
+    pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+        self.source.io().shutdown(how)
+    }
+
+    /// Sends to the connected peer, and answers how many bytes.
+    ///
+    /// # Errors
+    /// When the socket is not connected, and when the datagram is too long.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has sent nothing.
+    pub async fn send(&self, buf: &[u8]) -> Result<usize> {
+        self.source.run(Direction::Write, |io| io.send(buf)).await
+    }
+
+    /// Polls for sending to the connected peer.
+    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        self.source.poll(cx, Direction::Write, |io| io.send(buf))
+    }
+
+    /// Sends to the connected peer without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is no room.
+    pub fn try_send(&self, buf: &[u8]) -> Result<usize> {
+        self.source.try_once(Interest::WRITABLE, |io| io.send(buf))
+    }
+
+    /// Receives one datagram; what does not fit in `buf` is lost.
+    ///
+    /// # Errors
+    /// A pending error of the socket, for example that the peer refused an earlier datagram.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has received nothing.
+    pub async fn recv(&self, buf: &mut [u8]) -> Result<usize> {
+        self.source.run(Direction::Read, |io| io.recv(buf)).await
+    }
+
+    /// Polls for a datagram; what does not fit in `buf` is lost.
+    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        self.source.poll(cx, Direction::Read, |io| io.recv(buf))
+    }
+
+    /// Receives one datagram without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is none.
+    pub fn try_recv(&self, buf: &mut [u8]) -> Result<usize> {
+        self.source.try_once(Interest::READABLE, |io| io.recv(buf))
+    }
+
+    /// Receives one datagram and its sender; what does not fit in `buf` is lost.
+    ///
+    /// # Errors
+    /// A pending error of the socket.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has received nothing.
+    pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
+        self.source.run(Direction::Read, |io| io.recv_from(buf)).await
+    }
+
+    /// Polls for a datagram and its sender; what does not fit in `buf` is lost.
+    pub fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<Result<(usize, SocketAddr)>> {
+        self.source.poll(cx, Direction::Read, |io| io.recv_from(buf))
+    }
+
+    /// Receives one datagram and its sender without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is none.
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
+        self.source.try_once(Interest::READABLE, |io| io.recv_from(buf))
+    }
+
+    /// Waits until a receive is likely to succeed.
+    ///
+    /// # Errors
+    /// When the runtime has ended, or its driver refuses the socket.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a wait changes nothing.
+    pub async fn readable(&self) -> Result<()> {
+        self.source.ready(Interest::READABLE).await.map(drop)
+    }
+
+    /// Waits until a send is likely to succeed.
+    ///
+    /// # Errors
+    /// When the runtime has ended, or its driver refuses the socket.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a wait changes nothing.
+    pub async fn writable(&self) -> Result<()> {
+        self.source.ready(Interest::WRITABLE).await.map(drop)
+    }
+
+    /// Waits until something of `interest` is ready, and answers what.
+    ///
+    /// # Errors
+    /// When the runtime has ended, or its driver refuses the socket.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a wait changes nothing.
+    pub async fn ready(&self, interest: Interest) -> Result<Ready> {
+        self.source.ready(interest).await
+    }
+
+    /// Polls for readiness to receive.
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.source.poll_ready(cx, Direction::Read).map_ok(drop)
+    }
+
+    /// Polls for readiness to send.
+    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.source.poll_ready(cx, Direction::Write).map_ok(drop)
+    }
+
+    /// Tries an operation of your own once, or not at all when it is known that it would block.
+    ///
+    /// # Errors
+    /// Those of `operation`, and [`WouldBlock`](std::io::ErrorKind::WouldBlock) when the socket is not ready.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        self.source.try_once(interest, |_| operation())
+    }
+
+    /// Waits for `interest` and tries an operation of your own until it does not answer
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
+    ///
+    /// # Errors
+    /// Those of `operation`.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has not had `operation` succeed.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut() -> Result<R>,
+    ) -> Result<R> {
+        self.source.run_with(interest, |_| operation()).await
+    }
+
+    /// Fetches the pending error of the socket (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn take_error(&self) -> Result<Option<Error>> {
+        self.source.io().take_error()
+    }
+
+    /// The address of this socket.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        self.source.io().local_addr()
+    }
+
+    /// The address of the connected peer.
+    ///
+    /// # Errors
+    /// When the socket is not connected.
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        self.source.io().peer_addr()
+    }
+
+    fn own(socket: std::os::unix::net::UnixDatagram) -> Result<UnixDatagram> {
+        socket.set_nonblocking(true)?;
+        Ok(UnixDatagram { source: Source::new(socket, Interest::BOTH) })
+    }
+}
+
+impl fmt::Debug for UnixDatagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.io().fmt(f)
+    }
+}
+
+impl std::os::fd::AsFd for UnixDatagram {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.source.hand_out().as_fd()
+    }
+}
+
+impl std::os::fd::AsRawFd for UnixDatagram {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.source.hand_out().as_raw_fd()
+    }
+}

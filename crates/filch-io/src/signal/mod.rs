@@ -1,0 +1,26 @@
+//! Signals of the operating system as events that can be awaited.
+//!
+//! Needs no runtime: it works under any executor.
+
+#[cfg(unix)]
+mod table;
+
+#[cfg(unix)]
+pub mod unix;
+
+/// Waits for one Ctrl-C (`SIGINT`).
+///
+/// From the first poll until the future is dropped, Ctrl-C does not end the process. After that it does again, unless
+/// another listener lives: a second Ctrl-C ends a program that hangs while it shuts down. Who must not miss one
+/// between two waits keeps a [`unix::Signal`] instead.
+///
+/// # Errors
+/// When the handler cannot be installed.
+///
+/// # Cancel safety
+/// Cancel safe, but a Ctrl-C that comes between two calls ends the process.
+#[cfg(unix)]
+pub async fn ctrl_c() -> std::io::Result<()> {
+    unix::signal(unix::SignalKind::interrupt())?.recv().await;
+    Ok(())
+}

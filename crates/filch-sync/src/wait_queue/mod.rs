@@ -1,0 +1,95 @@
+#![doc = include_str!("README.md")]
+
+mod batch;
+mod list;
+#[cfg(all(test, filch_loom))]
+mod loom_tests;
+mod waiter;
+
+use batch::WakeBatch;
+use filch_core::sys::sync::{Mutex, MutexGuard};
+use list::List;
+
+pub(crate) use list::{End, Grant, Status};
+pub(crate) use waiter::{Entry, Seat, Waitable, Waiter};
+
+/// The queue of one primitive.
+#[derive(Debug)]
+pub(crate) struct WaitQueue {
+    list: Mutex<List>,
+}
+
+impl WaitQueue {
+    filch_core::const_new! {
+        pub(crate) const fn new() -> Self {
+            WaitQueue { list: Mutex::new(List::new()) }
+        }
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked { list: self.list.lock(), wakes: WakeBatch::new(), queue: self }
+    }
+}
+
+/// A locked queue. Its drop unlocks, *then* wakes those who were granted something: the order of the fields matters.
+#[derive(Debug)]
+#[must_use = "a queue that is unlocked at once protects nothing"]
+pub(crate) struct Locked<'q> {
+    list: MutexGuard<'q, List>,
+    wakes: WakeBatch,
+    queue: &'q WaitQueue,
+}
+
+impl Locked<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.at(End::Front).is_none()
+    }
+
+    /// What is known about the waiter at `end`.
+    pub(crate) fn seat(&self, end: End) -> Option<Seat> {
+        let node = self.list.at(end)?;
+        // SAFETY: the lock is held.
+        let key = unsafe { node.key() };
+        Some(Seat { asked: node.asked, key, chance: None })
+    }
+
+    /// Changes the note about the first waiter, if there is one.
+    pub(crate) fn set_front_key(&mut self, key: usize) {
+        if let Some(node) = self.list.at(End::Front) {
+            // SAFETY: the lock is held.
+            unsafe { node.set_key(key) };
+        }
+    }
+
+    /// Takes the first waiter out of the queue, with `grant`. Says whether there was one.
+    pub(crate) fn grant_front(&mut self, grant: Grant) -> bool {
+        self.grant(End::Front, grant)
+    }
+
+    /// Takes the last waiter out of the queue, with `grant`. Says whether there was one.
+    pub(crate) fn grant_back(&mut self, grant: Grant) -> bool {
+        self.grant(End::Back, grant)
+    }
+
+    fn grant(&mut self, end: End, grant: Grant) -> bool {
+        // SAFETY: the lock is held.
+        let (found, waker) = unsafe { self.list.grant(end, grant) };
+        if let Some(waker) = waker {
+            self.wakes.push(waker);
+        }
+        found
+    }
+
+    /// Whether [`relieve`](Self::relieve) must be called before the next grant.
+    pub(crate) fn is_full(&self) -> bool {
+        self.wakes.is_full()
+    }
+
+    /// Unlocks, wakes those who were granted something, and locks again: anything may have changed between.
+    pub(crate) fn relieve(self) -> Self {
+        let Locked { list, mut wakes, queue } = self;
+        drop(list);
+        wakes.wake_all();
+        Locked { list: queue.list.lock(), wakes, queue }
+    }
+}

@@ -1,0 +1,28 @@
+//! Runtimes: their parts wired together, their beginning and their end.
+//!
+//! Most programs need [`run`] only. A [`Runtime`] is for those that keep one beside synchronous code, a
+//! [`LocalRuntime`] for futures that are not `Send`, a [`Builder`] for other numbers or other parts.
+
+mod builder;
+mod depth;
+mod global;
+mod handle;
+mod local;
+mod owned;
+mod park;
+mod report;
+mod wiring;
+
+pub use builder::Builder;
+pub use filch_core::context::EnterGuard;
+pub use global::{block_on, run};
+pub use handle::{Handle, TryCurrentError};
+pub use local::LocalRuntime;
+pub use owned::{Runtime, RuntimeFlavor};
+pub use report::ShutdownReport;
+
+#[doc(hidden)]
+pub mod __private {
+    //! What the attribute macros call.
+    pub use super::global::{run_local, run_main, run_test};
+}

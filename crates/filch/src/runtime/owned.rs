@@ -1,0 +1,156 @@
+//! A runtime as its owner holds it.
+
+use super::builder::Builder;
+use super::depth;
+use super::handle::Handle;
+use super::report::ShutdownReport;
+use super::wiring::{self, Wired};
+use filch_core::context::{DefaultGuard, EnterGuard, set_process_default};
+use filch_core::seam::Scheduler;
+use filch_core::task::JoinHandle;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the end of a runtime waits for calls that block, if nothing else is said.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// Workers, a driver, a timer wheel and a blocking pool, wired together.
+///
+/// Dropped, it ends: tasks are dropped where they stand, queued blocking calls are canceled, running ones get 5 s; what
+/// is left then is named on stderr. Dropped inside async code, it ends on a thread of its own, so that nothing blocks.
+pub struct Runtime {
+    handle: Handle,
+    wired: Option<Wired>,
+    scheduler: Arc<dyn Scheduler>,
+    flavor: RuntimeFlavor,
+}
+
+/// What kind of scheduler a runtime has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeFlavor {
+    /// Tasks run on the thread that calls `block_on`.
+    CurrentThread,
+    /// Tasks run on workers.
+    MultiThread,
+    /// The scheduler was given to the builder.
+    Custom,
+}
+
+impl Runtime {
+    /// A multi-thread runtime with one worker per core.
+    ///
+    /// # Errors
+    /// When the system has no threads or file descriptors to spare.
+    pub fn new() -> io::Result<Runtime> {
+        Builder::new_multi_thread().build()
+    }
+
+    /// The beginning of a runtime to order.
+    pub fn builder() -> Builder {
+        Builder::new_multi_thread()
+    }
+
+    pub(super) fn from_wired(
+        wired: Wired,
+        scheduler: Arc<dyn Scheduler>,
+        flavor: RuntimeFlavor,
+    ) -> Self {
+        Runtime { handle: Handle(wired.runtime()), wired: Some(wired), scheduler, flavor }
+    }
+
+    /// A name for this runtime, for other threads.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// What kind of scheduler it has.
+    pub fn flavor(&self) -> RuntimeFlavor {
+        self.flavor
+    }
+
+    /// Makes this the thread's runtime until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard {
+        self.handle.enter()
+    }
+
+    /// Spawns a task.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// Runs a call that blocks on a thread made for that.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, call: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle.spawn_blocking(call)
+    }
+
+    /// Runs `future` on the calling thread until it is done; with the current-thread flavor, all tasks with it.
+    ///
+    /// # Panics
+    /// Inside a task, where it would block a worker; and when `future` panics.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        depth::check_may_block("Runtime::block_on");
+        let _entered = self.handle.enter();
+        wiring::block_on(future, |future| self.scheduler.block_on(future))
+    }
+
+    /// Makes this what threads without a runtime find, for as long as the guard lives.
+    pub(super) fn as_process_default(&self) -> DefaultGuard {
+        set_process_default(self.handle.0)
+    }
+
+    /// Ends the runtime, waiting at most `grace` for what blocks, and tells what did not stop.
+    pub fn shutdown(mut self, grace: Duration) -> ShutdownReport {
+        self.wired.take().map_or_else(ShutdownReport::default, |wired| wired.end(grace))
+    }
+
+    /// As [`shutdown`](Self::shutdown), and says on stderr what did not stop.
+    pub fn shutdown_timeout(mut self, duration: Duration) {
+        self.end(duration);
+    }
+
+    /// Ends the runtime without waiting for anything.
+    pub fn shutdown_background(mut self) {
+        self.wired.take().into_iter().for_each(Wired::end_in_background);
+    }
+
+    fn end(&mut self, grace: Duration) {
+        if let Some(wired) = self.wired.take() {
+            let name = wired.name().to_owned();
+            wired.end(grace).warn(&name);
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if depth::in_async_code() {
+            self.wired.take().into_iter().for_each(Wired::end_in_background);
+        } else {
+            self.end(GRACE);
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("flavor", &self.flavor)
+            .field("handle", &self.handle)
+            .finish()
+    }
+}

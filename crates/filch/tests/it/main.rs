@@ -1,0 +1,3 @@
+//! The behavior of the facade, as a user sees it.
+
+mod macros;

@@ -1,0 +1,50 @@
+//! Sockets, descriptors and names, on every flavor with every stock driver.
+
+mod async_fd;
+mod life;
+mod limit;
+mod names;
+mod tcp;
+mod udp;
+mod unix;
+
+use filch::runtime::{Builder, Runtime};
+use std::future::Future;
+use std::time::Duration;
+
+/// Long enough for the slowest machine; a test that hangs fails instead.
+const TOO_LONG: Duration = Duration::from_secs(30);
+
+/// A runtime of each flavor with each driver.
+fn runtimes() -> Vec<Runtime> {
+    [Builder::new_multi_thread, Builder::new_current_thread]
+        .into_iter()
+        .flat_map(|flavor| {
+            [flavor().driver(filch_driver::Epoll::new).build(), flavor().driver(filch_driver::Polling::new).build()]
+        })
+        .map(|runtime| runtime.expect("the stock parts fit"))
+        .collect()
+}
+
+/// Runs the test on each runtime.
+fn on_each<F: Future<Output = ()>>(test: impl Fn() -> F) {
+    for runtime in runtimes() {
+        runtime.block_on(in_time(test()));
+    }
+}
+
+/// Fails when `future` takes too long.
+async fn in_time<F: Future>(future: F) -> F::Output {
+    filch::time::timeout(TOO_LONG, future).await.expect("this should have ended long ago")
+}
+
+/// Two connected TCP streams.
+async fn tcp_pair() -> (filch::net::TcpStream, filch::net::TcpStream) {
+    let listener = filch::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+    let address = listener.local_addr().expect("it is bound");
+    let client = filch::spawn(async move { filch::net::TcpStream::connect(address).await });
+    let (server, peer) = listener.accept().await.expect("a client connects");
+    let client = client.await.expect("connecting does not panic").expect("the listener lives");
+    assert_eq!(client.local_addr().expect("it is connected"), peer);
+    (client, server)
+}
