@@ -2,6 +2,7 @@
 //!
 //! One thread-local of plain cells without a destructor, so that it can be read at any time, also while the thread ends.
 
+use crate::const_thread_local;
 use crate::coop::Budget;
 use crate::runtime::{RuntimeRef, Shell};
 use crate::task::{AbortHandle, Header, Id, Runnable};
@@ -32,20 +33,18 @@ struct Context {
     random: Cell<u64>,
 }
 
-crate::sys::thread_local! {
-    static CONTEXT: Context = const {
-        Context {
-            budget: Cell::new(Budget::UNLIMITED),
-            entered: Cell::new(None),
-            depth: Cell::new(0),
-            worker_of: Cell::new(ptr::null()),
-            worker: Cell::new(0),
-            task: Cell::new(None),
-            flush: Cell::new(false),
-            number: Cell::new(0),
-            ids: Cell::new(0),
-            random: Cell::new(0),
-        }
+const_thread_local! {
+    static CONTEXT: Context = Context {
+        budget: Cell::new(Budget::UNLIMITED),
+        entered: Cell::new(None),
+        depth: Cell::new(0),
+        worker_of: Cell::new(ptr::null()),
+        worker: Cell::new(0),
+        task: Cell::new(None),
+        flush: Cell::new(false),
+        number: Cell::new(0),
+        ids: Cell::new(0),
+        random: Cell::new(0),
     };
 }
 

@@ -30,13 +30,19 @@ use std as backend;
 /// Whether loom explores this build: limits are small then, so that a model reaches them.
 pub const IN_MODEL: bool = cfg!(filch_loom);
 
-#[cfg(filch_loom)]
-pub use loom::thread_local;
-#[cfg(filch_shuttle)]
-pub use shuttle::thread_local;
-/// Declares thread-locals of whatever counts as a thread: a checker's threads are not the system's.
-#[cfg(not(any(filch_loom, filch_shuttle)))]
-pub use std::thread_local;
+/// Declares a thread-local with a constant value, for whatever counts as a thread: a checker's are not the system's.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! const_thread_local {
+    ($vis:vis static $name:ident: $type:ty = $value:expr;) => {
+        #[cfg(filch_loom)]
+        loom::thread_local! { $vis static $name: $type = $value; }
+        #[cfg(filch_shuttle)]
+        shuttle::thread_local! { $vis static $name: $type = $value; }
+        #[cfg(not(any(filch_loom, filch_shuttle)))]
+        std::thread_local! { $vis static $name: $type = const { $value }; }
+    };
+}
 
 /// Threads, as the checker in force sees them.
 pub mod thread {

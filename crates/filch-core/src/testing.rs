@@ -1,7 +1,11 @@
 //! The least that may stand behind each seam: parts for tests that are about something else.
 
+#[cfg(all(test, filch_loom))]
+pub(crate) mod model;
 #[cfg(test)]
 pub(crate) mod queue;
+#[cfg(all(test, not(filch_loom)))]
+pub(crate) mod toy;
 
 use crate::coop::Budget;
 use crate::io::{Interest, SlotKey};

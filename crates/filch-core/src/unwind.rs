@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls `f` and swallows its panic. The panic hook has reported it.
 pub(crate) fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // Why: dropping the payload of a panic may panic again; leaking it is the end of that chain.
+    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else { return };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Why: dropping this one might panic again; leaking it is the end of that chain.
         std::mem::forget(payload);
     }
 }

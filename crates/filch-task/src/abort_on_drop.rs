@@ -46,11 +46,14 @@ impl<T> AbortOnDropHandle<T> {
 
     /// Gives the plain handle back: dropping that one lets the task go on.
     pub fn detach(mut self) -> JoinHandle<T> {
-        self.0.take().expect("only `detach` and `drop` take the handle out")
+        match self.0.take() {
+            Some(handle) => handle,
+            None => unreachable!("only `detach` takes the handle out, and it consumes the wrapper"),
+        }
     }
 
     fn handle(&self) -> &JoinHandle<T> {
-        self.0.as_ref().expect("only `detach` and `drop` take the handle out")
+        self.0.as_ref().expect("only `detach` takes the handle out")
     }
 }
 
@@ -58,7 +61,7 @@ impl<T> Future for AbortOnDropHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let handle = self.0.as_mut().expect("only `detach` and `drop` take the handle out");
+        let handle = self.0.as_mut().expect("only `detach` takes the handle out");
         Pin::new(handle).poll(cx)
     }
 }

@@ -11,6 +11,3 @@ pub use ready::{Direction, Interest, Ready};
 pub use registration::{Readiness, Registration};
 pub use slot::{IoSlot, ReadyEvent};
 pub use slots::{IoSlots, SlotKey};
-
-#[cfg(all(test, filch_loom))]
-mod loom_tests;

@@ -377,3 +377,7 @@ impl fmt::Debug for IoSlot {
             .finish()
     }
 }
+
+#[cfg(all(test, filch_loom))]
+#[path = "loom_tests.rs"]
+mod loom_tests;

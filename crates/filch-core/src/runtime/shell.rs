@@ -297,3 +297,7 @@ impl fmt::Debug for Shell {
             .finish()
     }
 }
+
+#[cfg(all(test, filch_loom))]
+#[path = "loom_tests.rs"]
+mod loom_tests;

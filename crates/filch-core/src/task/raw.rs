@@ -299,7 +299,7 @@ impl Header {
 }
 
 /// Size and alignment of the allocation of a task.
-#[cfg(all(test, not(filch_loom)))]
+#[cfg(test)]
 pub(super) fn layout_of<F: Future>() -> (usize, usize) {
     (size_of::<Cell<F>>(), align_of::<Cell<F>>())
 }

@@ -1,48 +1,13 @@
-//! A scheduler without threads, and a runtime around it.
+//! A scheduler without threads.
 
-use crate::runtime::{Living, RuntimeRef};
+use crate::runtime::RuntimeRef;
 use crate::seam::{Hint, Park, Scheduler};
 use crate::sys::sync::Mutex;
-use crate::task::{JoinHandle, Runnable, Spawn};
+use crate::task::Runnable;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::io;
 use std::mem;
 use std::sync::Arc;
-
-/// A runtime whose tasks run when a test says so.
-pub(crate) struct Toy {
-    living: Living,
-    pub(crate) scheduler: Arc<QueueScheduler>,
-}
-
-impl Toy {
-    pub(crate) fn new() -> Self {
-        let scheduler = Arc::new(QueueScheduler::default());
-        let living = Living::open(super::parts(scheduler.clone()));
-        Toy { living, scheduler }
-    }
-
-    pub(crate) fn runtime(&self) -> RuntimeRef {
-        self.living.runtime()
-    }
-
-    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        Spawn::on(self.runtime()).spawn(future)
-    }
-
-    pub(crate) fn run_all(&self) -> usize {
-        self.scheduler.run_all()
-    }
-
-    pub(crate) fn end(self) {
-        self.living.end();
-    }
-}
 
 /// A queue that somebody else has to run. See [`run_all`](Self::run_all).
 #[derive(Default)]

@@ -66,8 +66,7 @@ impl<T> JoinSet<T> {
 
     /// Lets every task go on without the set, which is empty afterwards.
     pub fn detach_all(&mut self) {
-        // Why: taken out first, because an output that is dropped here is user code and may panic.
-        drop(std::mem::take(&mut self.members));
+        self.members.clear();
     }
 
     fn insert(&mut self, member: JoinHandle<T>) -> AbortHandle {
@@ -240,10 +239,7 @@ impl<T: 'static> JoinSet<T> {
         outputs
     }
 
-    fn poll_complete(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<(Id, Result<T, JoinError>)>> {
+    fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Id, Result<T, JoinError>)>> {
         if self.is_empty() {
             return Poll::Ready(None);
         }

@@ -1,0 +1,350 @@
+//! What tasks of a soak do, and what must hold while they do it.
+
+use std::any::Any;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use filch::io::{AsyncReadExt, AsyncWriteExt};
+use filch::net::{TcpListener, TcpStream};
+use filch::runtime::Handle;
+use filch::sync::{Mutex, Notify, Semaphore, oneshot};
+use filch::task::{JoinError, JoinHandle, JoinSet};
+use filch::time::{sleep, timeout};
+
+use crate::chance::Chance;
+use crate::ledger::Ledger;
+
+const PERMITS: usize = 3;
+/// Tasks have children, and those have some; their children have none.
+const MAX_DEPTH: u32 = 3;
+/// How many tasks one round spawns at most, about.
+const MAX_TASKS: u64 = 400;
+
+/// What the tasks of one runtime share.
+#[derive(Debug)]
+pub(crate) struct Round {
+    ledger: Arc<Ledger>,
+    spawned: AtomicU64,
+    permits: Semaphore,
+    count: Mutex<u64>,
+    bell: Notify,
+}
+
+/// A panic that was meant.
+struct Planned;
+
+type Act = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Round {
+    pub(crate) fn new(ledger: Arc<Ledger>) -> Self {
+        let permits = Semaphore::new(PERMITS);
+        Self {
+            ledger,
+            spawned: AtomicU64::new(0),
+            permits,
+            count: Mutex::new(0),
+            bell: Notify::new(),
+        }
+    }
+
+    /// When all tasks are gone, every permit is back and the lock is free.
+    pub(crate) fn check_permits(&self) -> Result<(), String> {
+        let left = self.permits.available_permits();
+        if left != PERMITS {
+            return Err(format!("{left} of {PERMITS} permits came back"));
+        }
+        self.count.try_lock().map(drop).map_err(|_| "a lock is held by nobody".to_owned())
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> JoinHandle<()> {
+        self.spawned.fetch_add(1, Relaxed);
+        filch::spawn(self.ledger.track(future))
+    }
+
+    fn block(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+        let ticket = self.ledger.enter();
+        filch::task::spawn_blocking(move || {
+            work();
+            ticket.finish();
+        })
+    }
+}
+
+/// Calls `fail` for every panic but the planned ones.
+pub(crate) fn fail_on_unplanned_panics(fail: fn(&str)) {
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.payload().is::<Planned>() {
+            fail(&panic.to_string());
+        }
+    }));
+}
+
+/// The first task of a round: some acts, awaited or left to the shutdown.
+pub(crate) async fn root(round: Arc<Round>, mut chance: Chance, to_the_end: bool) {
+    let count = 1 + chance.below(12);
+    let acts: Vec<_> =
+        (0..count).map(|_| round.spawn(act(Arc::clone(&round), chance.fork(), 0))).collect();
+    if !to_the_end {
+        sleep(chance.micros(20_000)).await;
+        return;
+    }
+    for act in acts {
+        expect_done(act.await);
+    }
+}
+
+fn act(round: Arc<Round>, mut chance: Chance, depth: u32) -> Act {
+    let full = depth >= MAX_DEPTH || round.spawned.load(Relaxed) >= MAX_TASKS;
+    match chance.below(if full { 8 } else { 15 }) {
+        0 => Box::pin(yields(chance)),
+        1 => Box::pin(naps(chance)),
+        2 => Box::pin(deadlines(chance)),
+        3 => Box::pin(permits(round, chance)),
+        4 => Box::pin(locks(round, chance)),
+        5 => Box::pin(rings(round, chance)),
+        6 => Box::pin(blocks(round, chance)),
+        7 => Box::pin(woken_from_outside(chance)),
+        8 | 9 => Box::pin(children(round, chance, depth)),
+        10 => Box::pin(sets(round, chance, depth)),
+        11 => Box::pin(panics(round)),
+        12 => Box::pin(echoes(round, chance)),
+        13 => Box::pin(spawned_from_outside(round, chance)),
+        _ => Box::pin(runtime_within(round, chance)),
+    }
+}
+
+async fn yields(mut chance: Chance) {
+    for _ in 0..chance.below(200) {
+        filch::task::yield_now().await;
+    }
+}
+
+/// A sleep is never early.
+async fn naps(mut chance: Chance) {
+    let (begin, nap) = (Instant::now(), chance.micros(5_000));
+    sleep(nap).await;
+    let took = begin.elapsed();
+    assert!(took >= nap, "slept {took:?} instead of {nap:?}");
+}
+
+/// What is in time comes through; what is not elapses.
+async fn deadlines(mut chance: Chance) {
+    let far = Duration::from_secs(3600);
+    assert!(timeout(far, filch::task::yield_now()).await.is_ok(), "an hour passed in a yield");
+    assert!(
+        timeout(chance.micros(3_000), sleep(far)).await.is_err(),
+        "an hour passed in milliseconds"
+    );
+    // Either may win; both must be whole.
+    let _ = timeout(chance.micros(2_000), sleep(chance.micros(2_000))).await;
+}
+
+async fn permits(round: Arc<Round>, mut chance: Chance) {
+    for _ in 0..chance.below(10) {
+        let limit = chance.micros(2_000);
+        if let Ok(permit) = timeout(limit, round.permits.acquire()).await {
+            let _permit = permit.expect("the semaphore is never closed");
+            filch::task::yield_now().await;
+        }
+    }
+}
+
+async fn locks(round: Arc<Round>, mut chance: Chance) {
+    for _ in 0..chance.below(20) {
+        let mut count = round.count.lock().await;
+        let before = *count;
+        filch::task::yield_now().await;
+        assert_eq!(*count, before, "two tasks held one lock");
+        *count += 1;
+    }
+}
+
+async fn rings(round: Arc<Round>, mut chance: Chance) {
+    if chance.one_in(2) {
+        round.bell.notify_one();
+    } else {
+        let _ = timeout(chance.micros(1_000), round.bell.notified()).await;
+    }
+}
+
+async fn blocks(round: Arc<Round>, mut chance: Chance) {
+    let nap = chance.micros(2_000);
+    let handle = round.block(move || std::thread::sleep(nap));
+    if chance.one_in(2) {
+        expect_done(handle.await);
+    }
+}
+
+/// A wake that comes from a thread of nobody's, perhaps after the runtime ended.
+async fn woken_from_outside(mut chance: Chance) {
+    let (send, receive) = oneshot::channel();
+    let nap = chance.micros(2_000);
+    std::thread::spawn(move || {
+        std::thread::sleep(nap);
+        let _ = send.send(());
+    });
+    receive.await.expect("the thread sends");
+}
+
+async fn children(round: Arc<Round>, mut chance: Chance, depth: u32) {
+    let count = chance.below(8);
+    let children: Vec<_> = (0..count)
+        .map(|_| round.spawn(act(Arc::clone(&round), chance.fork(), depth + 1)))
+        .collect();
+    for child in children {
+        match chance.below(4) {
+            0 => expect_done(child.await),
+            1 => {
+                child.abort();
+                expect_done_or_cancelled(child.await);
+            }
+            2 => drop(child),
+            _ => {
+                let aborter = child.abort_handle();
+                if timeout(chance.micros(3_000), child).await.is_err() {
+                    aborter.abort();
+                }
+            }
+        }
+    }
+}
+
+async fn sets(round: Arc<Round>, mut chance: Chance, depth: u32) {
+    let mut set = JoinSet::new();
+    for _ in 0..chance.below(8) {
+        round.spawned.fetch_add(1, Relaxed);
+        set.spawn(round.ledger.track(act(Arc::clone(&round), chance.fork(), depth + 1)));
+    }
+    let aborted = chance.one_in(2);
+    if aborted {
+        set.abort_all();
+    }
+    let mut left = chance.below(8);
+    while let Some(result) = set.join_next().await {
+        if aborted {
+            expect_done_or_cancelled(result)
+        } else {
+            expect_done(result)
+        }
+        left = left.saturating_sub(1);
+        if left == 0 {
+            return; // The rest is aborted with the set.
+        }
+    }
+}
+
+async fn panics(round: Arc<Round>) {
+    let child = round.spawn(async {
+        filch::task::yield_now().await;
+        std::panic::panic_any(Planned);
+    });
+    let error = child.await.expect_err("it panicked");
+    // A shutdown may have been faster.
+    if error.is_panic() {
+        let payload: Box<dyn Any + Send> = error.into_panic();
+        assert!(payload.is::<Planned>(), "the payload is another's");
+    }
+}
+
+/// Bytes go over a connection and back; the server or the client may be gone before the end.
+async fn echoes(round: Arc<Round>, mut chance: Chance) {
+    let result = echo(&round, &mut chance).await;
+    if let Err(error) = result {
+        use io::ErrorKind::{AddrNotAvailable, BrokenPipe, ConnectionReset, UnexpectedEof};
+        // A hundred rounds a second may use up the ports; a server that was aborted hangs up.
+        let expected =
+            [AddrNotAvailable, BrokenPipe, ConnectionReset, UnexpectedEof].contains(&error.kind());
+        assert!(expected, "echo: {error}");
+    }
+}
+
+async fn echo(round: &Arc<Round>, chance: &mut Chance) -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let server = round.spawn(async move {
+        if let Ok((stream, _)) = listener.accept().await {
+            let _ = answer(stream).await;
+        }
+    });
+    let mut stream = TcpStream::connect(address).await?;
+    let abort_at = if chance.one_in(4) { chance.below(10) } else { u64::MAX };
+    for exchange in 0..chance.below(10) {
+        if exchange == abort_at {
+            server.abort();
+        }
+        let longest = if chance.one_in(4) { 100_000 } else { 500 };
+        let length = chance.below(longest);
+        let bytes: Vec<u8> = (0..length).map(|at| (at ^ exchange) as u8).collect();
+        exchange_bytes(&mut stream, &bytes).await?;
+    }
+    if chance.one_in(2) {
+        drop(stream);
+        expect_done_or_cancelled(server.await);
+    }
+    Ok(())
+}
+
+async fn exchange_bytes(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    let mut answer = vec![0; 1000];
+    // In pieces: a server that writes while nobody reads would fill both buffers.
+    for piece in bytes.chunks(answer.len()) {
+        stream.write_all(piece).await?;
+        let answer = &mut answer[..piece.len()];
+        stream.read_exact(answer).await?;
+        assert_eq!(answer, piece, "the echo differs");
+    }
+    Ok(())
+}
+
+async fn answer(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = vec![0; 4096];
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buffer[..count]).await?;
+    }
+}
+
+/// A spawn that comes from a thread of nobody's, perhaps during the shutdown or after it.
+async fn spawned_from_outside(round: Arc<Round>, mut chance: Chance) {
+    let handle = Handle::current();
+    let nap = chance.micros(3_000);
+    let ticket = round.ledger.enter();
+    std::thread::spawn(move || {
+        std::thread::sleep(nap);
+        drop(handle.spawn(round.ledger.track(yields(chance))));
+        drop(round);
+        ticket.finish();
+    });
+}
+
+/// A small runtime on a blocking thread, which ends with tasks in it.
+async fn runtime_within(round: Arc<Round>, mut chance: Chance) {
+    let inner = Arc::clone(&round);
+    let handle = round.block(move || {
+        let runtime = crate::build(chance.below(3) as usize);
+        let root = root(Arc::clone(&inner), chance.fork(), false);
+        inner.spawned.fetch_add(MAX_TASKS / 4, Relaxed);
+        runtime.block_on(root);
+    });
+    expect_done(handle.await);
+}
+
+/// The task came to its end, or the shutdown was faster.
+fn expect_done(result: Result<(), JoinError>) {
+    expect_done_or_cancelled(result);
+}
+
+fn expect_done_or_cancelled(result: Result<(), JoinError>) {
+    if let Err(error) = result {
+        assert!(error.is_cancelled(), "an act panicked: {error}");
+    }
+}

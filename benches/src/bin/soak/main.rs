@@ -1,0 +1,143 @@
+//! Random load until time is up: runtimes of every size, tasks that wait, spawn, panic and are aborted, shutdowns.
+//!
+//! Every task holds a ticket, so that after each round the ledger must balance: what was spawned is done, cancelled
+//! or panicked. The seed is printed first and with every failure; `--seed` repeats a round's choices, though not the
+//! machine's timing.
+
+mod acts;
+mod chance;
+mod ledger;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use acts::Round;
+use chance::Chance;
+use ledger::Ledger;
+
+/// A round lasts a fraction of a second; one that lasts longer than this has lost a wake-up.
+const ROUND_LIMIT: Duration = Duration::from_secs(60);
+/// What may still run after a shutdown that does not wait: blocking closures of some milliseconds.
+const TAIL_LIMIT: Duration = Duration::from_secs(10);
+
+/// The seed of the round under way, for whoever reports a failure.
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+fn main() -> ExitCode {
+    let (seconds, mut seed) = match arguments() {
+        Ok(arguments) => arguments,
+        Err(what) => {
+            eprintln!("soak: {what}\nusage: soak [--seconds N] [--seed S]");
+            return ExitCode::from(2);
+        }
+    };
+    println!("soak: seed {seed}");
+    acts::fail_on_unplanned_panics(|what| fail(what));
+    let rounds = Arc::new(AtomicU64::new(0));
+    watch(Arc::clone(&rounds));
+    let ledger = Arc::new(Ledger::default());
+    let begin = Instant::now();
+    while begin.elapsed() < seconds {
+        SEED.store(seed, Relaxed);
+        round(Chance::new(seed), &ledger);
+        seed = Chance::new(seed).number();
+        rounds.fetch_add(1, Relaxed);
+    }
+    println!("soak: {} rounds, {ledger}", rounds.load(Relaxed));
+    ExitCode::SUCCESS
+}
+
+fn arguments() -> Result<(Duration, u64), String> {
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
+    let (mut seconds, mut seed) = (30, now);
+    let mut args = std::env::args().skip(1);
+    while let Some(name) = args.next() {
+        let value = args.next().ok_or_else(|| format!("`{name}` wants a value"))?;
+        let number = value.parse().map_err(|_| format!("`{value}` is not a number"))?;
+        match name.as_str() {
+            "--seconds" => seconds = number,
+            "--seed" => seed = number,
+            _ => return Err(format!("no option `{name}`")),
+        }
+    }
+    Ok((Duration::from_secs(seconds), seed))
+}
+
+/// One runtime from birth to death.
+fn round(mut chance: Chance, ledger: &Arc<Ledger>) {
+    let workers = chance.below(9) as usize;
+    let runtime = build(workers);
+    let round = Arc::new(Round::new(Arc::clone(ledger)));
+    let to_the_end = chance.one_in(2);
+    let root = acts::root(Arc::clone(&round), chance.fork(), to_the_end);
+    runtime.block_on(root);
+    match chance.below(3) {
+        0 => drop(runtime),
+        1 => runtime.shutdown_timeout(Duration::from_millis(chance.below(1000))),
+        _ => runtime.shutdown_background(),
+    }
+    balance(ledger, workers);
+    round.check_permits().unwrap_or_else(|what| fail(&what));
+}
+
+/// A runtime with this many workers; 0 stands for the current thread.
+fn build(workers: usize) -> filch::runtime::Runtime {
+    let mut builder = match workers {
+        0 => filch::runtime::Builder::new_current_thread(),
+        _ => filch::runtime::Builder::new_multi_thread(),
+    };
+    if workers > 0 {
+        builder.worker_threads(workers);
+    }
+    builder
+        .enable_all()
+        .build()
+        .unwrap_or_else(|error| fail(&format!("build with {workers} workers: {error}")))
+}
+
+/// Waits until nothing is open: at once after a shutdown that waits, soon after one that does not.
+fn balance(ledger: &Ledger, workers: usize) {
+    let begin = Instant::now();
+    while ledger.open() != 0 {
+        if begin.elapsed() > TAIL_LIMIT {
+            fail(&format!(
+                "{} tasks are open after the shutdown of {workers} workers: {ledger}",
+                ledger.open()
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A thread that fails the run when the rounds stand still.
+fn watch(rounds: Arc<AtomicU64>) {
+    std::thread::spawn(move || {
+        let mut seen = (rounds.load(Relaxed), Instant::now());
+        loop {
+            std::thread::sleep(Duration::from_millis(200));
+            let current = rounds.load(Relaxed);
+            if current != seen.0 {
+                seen = (current, Instant::now());
+            } else if seen.1.elapsed() > ROUND_LIMIT {
+                show_stacks();
+                fail("a round does not end");
+            }
+        }
+    });
+}
+
+/// Where every thread stands, when there is a debugger.
+fn show_stacks() {
+    let id = std::process::id().to_string();
+    let _ = std::process::Command::new("gdb")
+        .args(["-batch", "-p", &id, "-ex", "thread apply all bt 25"])
+        .status();
+}
+
+fn fail(what: &str) -> ! {
+    eprintln!("soak: FAILED: {what}\nsoak: repeat with --seed {}", SEED.load(Relaxed));
+    std::process::exit(1)
+}

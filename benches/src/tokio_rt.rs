@@ -1,0 +1,163 @@
+//! tokio as its users write it: the multi-thread runtime with everything enabled.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::rt::Rt;
+
+pub(crate) struct Tokio(Runtime);
+
+/// A join handle that passes a task's panic on.
+pub(crate) struct Join<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Future for Join<T> {
+    type Output = T;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let output = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(output.expect("no task of a workload panics or is aborted"))
+    }
+}
+
+impl Rt for Tokio {
+    type Join<T: Send + 'static> = Join<T>;
+    type Mutex = tokio::sync::Mutex<u64>;
+    type Guard = tokio::sync::MutexGuard<'static, u64>;
+    type Semaphore = tokio::sync::Semaphore;
+    type Permit = tokio::sync::SemaphorePermit<'static>;
+    type Notify = tokio::sync::Notify;
+    type OneshotSender = tokio::sync::oneshot::Sender<u64>;
+    type OneshotReceiver = tokio::sync::oneshot::Receiver<u64>;
+
+    fn start(workers: usize) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+        Tokio(runtime.expect("a fresh process has file descriptors and threads to spare"))
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    #[inline]
+    fn spawn_outside<F>(&self, future: F) -> Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Join(self.0.spawn(future))
+    }
+
+    #[inline]
+    fn spawn<F>(future: F) -> Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Join(tokio::spawn(future))
+    }
+
+    #[inline]
+    fn detach<T: Send + 'static>(join: Join<T>) {
+        drop(join);
+    }
+
+    fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        Join(tokio::task::spawn_blocking(job))
+    }
+
+    #[inline]
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        tokio::task::yield_now()
+    }
+
+    #[inline]
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(duration)
+    }
+
+    #[inline]
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        tokio::time::timeout(duration, future).await.ok()
+    }
+
+    async fn serve_echo(listener: TcpListener) {
+        listener.set_nonblocking(true).expect("a listening socket can be made non-blocking");
+        let listener =
+            tokio::net::TcpListener::from_std(listener).expect("called inside the runtime");
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(echo(stream));
+        }
+    }
+
+    fn mutex() -> Self::Mutex {
+        tokio::sync::Mutex::new(0)
+    }
+
+    #[inline]
+    fn lock(mutex: &'static Self::Mutex) -> impl Future<Output = Self::Guard> + Send {
+        mutex.lock()
+    }
+
+    fn semaphore(permits: usize) -> Self::Semaphore {
+        tokio::sync::Semaphore::new(permits)
+    }
+
+    #[inline]
+    async fn acquire(semaphore: &'static Self::Semaphore) -> Self::Permit {
+        semaphore.acquire().await.expect("nobody closes the semaphore")
+    }
+
+    fn notify() -> Self::Notify {
+        tokio::sync::Notify::new()
+    }
+
+    #[inline]
+    fn notify_one(notify: &Self::Notify) {
+        notify.notify_one();
+    }
+
+    #[inline]
+    fn notified(notify: &'static Self::Notify) -> impl Future<Output = ()> + Send {
+        notify.notified()
+    }
+
+    #[inline]
+    fn oneshot() -> (Self::OneshotSender, Self::OneshotReceiver) {
+        tokio::sync::oneshot::channel()
+    }
+
+    #[inline]
+    fn send(sender: Self::OneshotSender, value: u64) {
+        sender.send(value).expect("the receiver waits");
+    }
+
+    #[inline]
+    async fn receive(receiver: Self::OneshotReceiver) -> u64 {
+        receiver.await.expect("the sender sends before it goes")
+    }
+}
+
+async fn echo(mut stream: tokio::net::TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let mut buffer = [0; 1024];
+    while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+        if stream.write_all(&buffer[..n]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Resident bytes per thing a runtime keeps for its user.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::scaled;
+use crate::report::{Meter, Report};
+use crate::rt::Rt;
+
+/// Per parked task with 32 bytes of state.
+pub(super) fn mem_task<R: Rt>(rt: &R, scale: f64) -> Report {
+    mem_parked::<R, 4>(rt, scaled(500_000, scale))
+}
+
+/// Per parked task with 296 bytes of state.
+pub(super) fn mem_task_256<R: Rt>(rt: &R, scale: f64) -> Report {
+    mem_parked::<R, 37>(rt, scaled(200_000, scale))
+}
+
+/// Parked tasks so far.
+static PARKED: AtomicUsize = AtomicUsize::new(0);
+
+/// A future of `8 * WORDS` bytes that is pending for ever.
+struct Park<const WORDS: usize>([u64; WORDS]);
+
+impl<const WORDS: usize> Future for Park<WORDS> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0[0], 1) == 0 {
+            // ORDERING: Release pairs with the Acquire load of the spawner: what the poll allocated counts.
+            PARKED.fetch_add(1, Release);
+        }
+        Poll::Pending
+    }
+}
+
+fn mem_parked<R: Rt, const WORDS: usize>(rt: &R, tasks: usize) -> Report {
+    /// Why batches: a queue of all tasks at once would be counted as theirs.
+    const BATCH: usize = 500;
+
+    async fn park<R: Rt, const WORDS: usize>(handles: &mut [Option<R::Join<()>>]) {
+        for batch in handles.chunks_mut(BATCH) {
+            let goal = PARKED.load(Acquire) + batch.len();
+            batch.fill_with(|| Some(R::spawn(Park([0; WORDS]))));
+            // ORDERING: Acquire pairs with the Release of the polls.
+            while PARKED.load(Acquire) < goal {
+                R::yield_now().await;
+            }
+        }
+    }
+
+    rt.run_inside(async move {
+        // Filling the list writes to all of its pages, so that it is not counted.
+        let [mut warm_up, mut handles] = [BATCH, tasks].map(|n| {
+            let mut handles = Vec::with_capacity(n);
+            handles.resize_with(n, || None);
+            handles
+        });
+        park::<R, WORDS>(&mut warm_up).await;
+        let meter = Meter::start();
+        let before = resident_bytes();
+        park::<R, WORDS>(&mut handles).await;
+        let bytes = resident_bytes() - before;
+        std::mem::forget((warm_up, handles));
+        meter.stop(tasks).with("bytes", bytes / tasks as f64)
+    })
+}
+
+/// Per pending boxed sleep, the box included.
+pub(super) fn mem_sleep<R: Rt>(rt: &R, scale: f64) -> Report {
+    let sleeps = scaled(200_000, scale);
+    rt.run_inside(async move {
+        let meter = Meter::start();
+        let mut boxed = Vec::with_capacity(sleeps);
+        boxed.resize_with(sleeps, || None);
+        let before = resident_bytes();
+        for (n, slot) in boxed.iter_mut().enumerate() {
+            let sleep = slot.insert(Box::pin(R::sleep(Duration::from_secs(60))));
+            poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx).is_pending())).await;
+            if n % 64 == 0 {
+                R::yield_now().await; // Why: see `timer_cancel`.
+            }
+        }
+        let bytes = resident_bytes() - before;
+        std::mem::forget(boxed);
+        meter.stop(sleeps).with("bytes", bytes / sleeps as f64)
+    })
+}
+
+/// What the kernel counts as this process's memory.
+fn resident_bytes() -> f64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has /proc");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
+    pages.expect("the second field of statm counts resident pages")
+        * rustix::param::page_size() as f64
+}

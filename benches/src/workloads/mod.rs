@@ -1,0 +1,77 @@
+//! The workloads, each written once for every runtime.
+//!
+//! A workload takes a started runtime and a scale, which multiplies its repetitions but never its shape
+//! (1000 tasks stay 1000 tasks). It warms up first and starts its clocks after that.
+
+mod blocking;
+mod memory;
+mod net;
+mod sync;
+mod tasks;
+mod timers;
+mod wake;
+
+use crate::report::Report;
+use crate::rt::Rt;
+
+/// A workload for one runtime.
+pub(crate) type Workload<R> = fn(&R, f64) -> Report;
+
+/// The table of all of them, in the order of the published one.
+const fn table<R: Rt>() -> [(&'static str, Workload<R>); 35] {
+    [
+        ("spawn_join", tasks::spawn_join),
+        ("spawn_join_100k", tasks::spawn_join_100k),
+        ("spawn_detached", tasks::spawn_detached),
+        ("spawn_outside", tasks::spawn_outside),
+        ("spawn_outside_one", tasks::spawn_outside_one),
+        ("chained_spawn", tasks::chained_spawn),
+        ("yield_many", tasks::yield_many),
+        ("yield_one", tasks::yield_one),
+        ("cpu_chunks", tasks::cpu_chunks),
+        ("fib_27", tasks::fib_27),
+        ("pingpong_cell_1", wake::pingpong_cell_1),
+        ("pingpong_cell_100", wake::pingpong_cell_100),
+        ("idle_wake", wake::idle_wake),
+        ("mutex_free", sync::mutex_free),
+        ("mutex_contended", sync::mutex_contended),
+        ("mutex_held", sync::mutex_held),
+        ("semaphore_2", sync::semaphore_2),
+        ("event_ping", sync::event_ping),
+        ("pingpong_oneshot", sync::pingpong_oneshot),
+        ("timer_cancel", timers::timer_cancel),
+        ("timeout_wrap", timers::timeout_wrap),
+        ("timer_100k", timers::timer_100k),
+        ("timer_sleep_1ms", timers::timer_sleep_1ms),
+        ("blocking_one", blocking::blocking_one),
+        ("blocking_burst", blocking::blocking_burst),
+        ("blocked_1", blocking::blocked_1),
+        ("blocked_2", blocking::blocked_2),
+        ("blocked_lifo", blocking::blocked_lifo),
+        ("echo_1", net::echo_1),
+        ("echo_64", net::echo_64),
+        ("echo_1000", net::echo_1000),
+        ("mem_task", memory::mem_task),
+        ("mem_task_256", memory::mem_task_256),
+        ("mem_sleep", memory::mem_sleep),
+        ("idle_cpu", timers::idle_cpu),
+    ]
+}
+
+/// The workload of that name.
+pub(crate) fn find<R: Rt>(name: &str) -> Option<Workload<R>> {
+    table::<R>().into_iter().find(|row| row.0 == name).map(|row| row.1)
+}
+
+/// All names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    table::<crate::tokio_rt::Tokio>().into_iter().map(|row| row.0)
+}
+
+/// `full` repetitions at scale 1, and never none.
+fn scaled(full: usize, scale: f64) -> usize {
+    ((full as f64 * scale) as usize).max(1)
+}
+
+/// How much of a run the warm-up before it repeats.
+const WARM_UP: f64 = 0.1;

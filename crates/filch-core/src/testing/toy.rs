@@ -1,0 +1,41 @@
+//! A runtime whose tasks run when a test says so.
+
+use super::queue::QueueScheduler;
+use crate::runtime::{Living, RuntimeRef};
+use crate::task::{JoinHandle, Spawn};
+use std::future::Future;
+use std::sync::Arc;
+
+/// A runtime whose tasks run when a test says so.
+pub(crate) struct Toy {
+    living: Living,
+    pub(crate) scheduler: Arc<QueueScheduler>,
+}
+
+impl Toy {
+    pub(crate) fn new() -> Self {
+        let scheduler = Arc::new(QueueScheduler::default());
+        let living = Living::open(super::parts(scheduler.clone()));
+        Toy { living, scheduler }
+    }
+
+    pub(crate) fn runtime(&self) -> RuntimeRef {
+        self.living.runtime()
+    }
+
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Spawn::on(self.runtime()).spawn(future)
+    }
+
+    pub(crate) fn run_all(&self) -> usize {
+        self.scheduler.run_all()
+    }
+
+    pub(crate) fn end(self) {
+        self.living.end();
+    }
+}

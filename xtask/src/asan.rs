@@ -1,0 +1,77 @@
+//! The test suite under AddressSanitizer and LeakSanitizer, after a canary has shown that both report.
+
+use std::path::Path;
+
+use crate::manifest::Manifest;
+use crate::outcome::{Outcome, Trouble};
+use crate::sh;
+
+/// The sanitizer's runtime comes with the nightly of this target.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// A program that does what the sanitizer must report.
+const CANARY: &str = r#"
+fn main() {
+    let boxed = std::hint::black_box(Box::into_raw(Box::new([7u8; 4096])));
+    if std::env::args().nth(1).as_deref() == Some("use-after-free") {
+        drop(unsafe { Box::from_raw(boxed) });
+        println!("{}", unsafe { std::ptr::read_volatile(boxed.cast::<u8>()) });
+    }
+}
+"#;
+
+/// Takes no arguments.
+pub(crate) fn run(_: &[String]) -> Outcome {
+    check()
+}
+
+/// Runs the canary, then all tests of the published crates but the doc tests.
+pub(crate) fn check() -> Outcome {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err(Trouble::Missing(format!("the sanitizers are set up for {TARGET} only")));
+    }
+    let folder = sh::target_dir("asan");
+    canary(&folder)?;
+    suite(&folder)
+}
+
+fn canary(folder: &Path) -> Result<(), Trouble> {
+    let folder = folder.join("canary");
+    let io = |error: std::io::Error| Trouble::from(format!("the canary's folder: {error}"));
+    std::fs::create_dir_all(&folder).map_err(io)?;
+    let (source, binary) = (folder.join("canary.rs"), folder.join("canary"));
+    std::fs::write(&source, CANARY).map_err(io)?;
+    let mut build = sh::nightly(&["rustc", "--edition=2024", "-Zsanitizer=address", "-o"])?;
+    sh::run(build.arg(&binary).arg(&source))?;
+    must_report(&binary, "leak", "LeakSanitizer: detected memory leaks")?;
+    must_report(&binary, "use-after-free", "heap-use-after-free")
+}
+
+fn must_report(binary: &Path, mode: &str, report: &str) -> Result<(), Trouble> {
+    match sh::output(&mut sh::program(&binary.to_string_lossy(), [mode])) {
+        Err(Trouble::Failed { why, .. }) if why.contains(report) => Ok(()),
+        other => Err(format!("the canary's {mode} was not reported: {other:?}").into()),
+    }
+}
+
+fn suite(folder: &Path) -> Outcome {
+    let mut command = sh::nightly(&[
+        "cargo",
+        "test",
+        "--quiet",
+        "--all-features",
+        "--no-fail-fast",
+        "--target",
+        TARGET,
+    ])?;
+    // Why not the doc tests: each is a program of its own, and their code is that of the unit tests.
+    command.args(["--lib", "--tests"]);
+    for manifest in Manifest::published() {
+        command.args(["--package", &manifest.name]);
+    }
+    command
+        .env("CARGO_TARGET_DIR", folder)
+        .env("RUSTFLAGS", "-Zsanitizer=address -Zrandomize-layout");
+    command.env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_init_order=1");
+    sh::test(command.args(["--", "--test-threads=2"]))
+}

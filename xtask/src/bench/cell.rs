@@ -1,0 +1,50 @@
+//! One cell: a fresh process of the `cell` program, ended when it hangs.
+
+use std::time::Duration;
+
+use super::options::Options;
+use crate::outcome::Trouble;
+use crate::sh;
+
+/// Why: the longest cell takes five seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The numbers of one cell, by name.
+pub(crate) type Fields = Vec<(String, f64)>;
+
+/// Runs one cell.
+pub(crate) fn run(runtime: &str, workload: &str, options: &Options) -> Result<Fields, String> {
+    let program = sh::target_dir("release").join("cell");
+    let (workers, scale) = (options.workers.to_string(), options.scale().to_string());
+    let args = [runtime, workload, "--workers", &workers, "--scale", &scale];
+    let mut command = sh::program(&program.to_string_lossy(), args);
+    match sh::output_within(&mut command, LIMIT) {
+        Ok(line) => parse(&line).ok_or_else(|| format!("not the JSON of a cell: {line}")),
+        Err(Trouble::Missing(why) | Trouble::Failed { why, .. }) => Err(why),
+    }
+}
+
+/// Reads the numbers of one flat JSON object, and skips its strings. No JSON parser: the line is our own.
+fn parse(line: &str) -> Option<Fields> {
+    let inside = line.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let mut fields = Vec::new();
+    for field in inside.split(',') {
+        let (key, value) = field.split_once(':')?;
+        if !value.starts_with('"') {
+            fields.push((key.trim_matches('"').to_owned(), value.parse().ok()?));
+        }
+    }
+    Some(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_a_cell_are_read() {
+        let fields = parse("{\"runtime\":\"tokio\",\"ops\":10,\"p50_us\":1.500}\n");
+        assert_eq!(fields, Some(vec![("ops".into(), 10.0), ("p50_us".into(), 1.5)]));
+        assert_eq!(parse("thread panicked"), None);
+    }
+}

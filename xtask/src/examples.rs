@@ -1,0 +1,136 @@
+//! Runs every example of every crate and compares what it prints.
+//!
+//! `examples/<name>.out` holds the expected output; `…` in it stands for anything within a line.
+//! An example that serves for ever is driven by a row of [`DRIVEN`] instead.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::manifest::Manifest;
+use crate::outcome::{Outcome, Tally, Trouble};
+use crate::{serve, sh};
+
+/// An example is small; one that runs longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// An example's name, and what drives its binary.
+type Driven = (&'static str, fn(&Path) -> Result<(), Trouble>);
+
+/// Examples that do not end by themselves.
+const DRIVEN: &[Driven] = &[("echo_server", serve::echo)];
+
+#[derive(Debug)]
+struct Example {
+    package: String,
+    name: String,
+    folder: PathBuf,
+}
+
+/// Runs them all, however many fail.
+pub(crate) fn check() -> Outcome {
+    let examples = examples();
+    let mut tally = Tally::NONE;
+    let mut failed = Vec::new();
+    for example in &examples {
+        match example.run() {
+            Ok(()) => tally.passed += 1,
+            Err(trouble) => {
+                eprintln!("{trouble:?}");
+                tally.failed += 1;
+                failed.push(example.name.as_str());
+            }
+        }
+    }
+    match failed.is_empty() {
+        true => Ok(tally),
+        false => Err(Trouble::Failed { tally, why: format!("examples: {}", failed.join(", ")) }),
+    }
+}
+
+fn examples() -> Vec<Example> {
+    let mut all = Vec::new();
+    for manifest in Manifest::published() {
+        let folder = sh::root().join("crates").join(&manifest.name).join("examples");
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let names = files
+            .filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".rs")?.to_owned()));
+        let package = &manifest.name;
+        all.extend(names.map(|name| Example {
+            package: package.clone(),
+            name,
+            folder: folder.clone(),
+        }));
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+impl Example {
+    fn run(&self) -> Result<(), Trouble> {
+        let args = [
+            "build",
+            "--quiet",
+            "--all-features",
+            "--package",
+            &self.package,
+            "--example",
+            &self.name,
+        ];
+        sh::run(&mut sh::cargo(args))?;
+        let binary = sh::target_dir("debug").join("examples").join(&self.name);
+        match DRIVEN.iter().find(|(name, _)| *name == self.name) {
+            Some((_, drive)) => drive(&binary),
+            None => self.compare(&binary),
+        }
+    }
+
+    fn compare(&self, binary: &Path) -> Result<(), Trouble> {
+        let file = self.folder.join(format!("{}.out", self.name));
+        let expected =
+            std::fs::read_to_string(&file).map_err(|_| format!("{} is missing", file.display()))?;
+        let printed =
+            sh::output_within(&mut sh::program(&binary.to_string_lossy(), [""; 0]), LIMIT)?;
+        same(&expected, &printed).map_err(|what| format!("example {}: {what}", self.name).into())
+    }
+}
+
+/// Compares line by line; `…` stands for anything within a line.
+pub(crate) fn same(expected: &str, printed: &str) -> Result<(), String> {
+    let (mut left, mut right) = (expected.trim_end().lines(), printed.trim_end().lines());
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return Ok(()),
+            (Some(expected), Some(printed)) if matches(expected, printed) => {}
+            (expected, printed) => {
+                return Err(format!("expected {expected:?}, printed {printed:?}"));
+            }
+        }
+    }
+}
+
+fn matches(expected: &str, printed: &str) -> bool {
+    let mut parts = expected.trim_end().split('…');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = printed.trim_end().strip_prefix(first) else { return false };
+    let mut open = false;
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+        open = part.is_empty();
+    }
+    open || rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ellipsis_stands_for_anything_within_a_line() {
+        assert_eq!(same("a … c\nd\n", "a 1 2 c\nd"), Ok(()));
+        assert_eq!(same("took …", "took 3 ms"), Ok(()));
+        assert!(same("a … c", "a b").is_err());
+        assert!(same("a", "a b").is_err());
+        assert!(same("a\nb", "a").is_err());
+    }
+}

@@ -1,0 +1,25 @@
+//! The workspace of crates that use filch together with others: a server on hyper, driven by real clients.
+
+use crate::outcome::{Outcome, Tally, Trouble};
+use crate::sh;
+
+/// Takes no arguments.
+pub(crate) fn run(_: &[String]) -> Outcome {
+    check()
+}
+
+/// Tests the whole interop workspace; its tests drive `curl`, and `wrk` when it is there.
+pub(crate) fn check() -> Outcome {
+    let manifest = sh::root().join("interop/Cargo.toml");
+    if !manifest.is_file() {
+        return Ok(Tally::NONE);
+    }
+    if !sh::has("curl") {
+        return Err(Trouble::Missing("no curl (apt-get install curl)".into()));
+    }
+    if !sh::has("wrk") {
+        eprintln!("note: no wrk; the load test is left out");
+    }
+    let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast", "--manifest-path"]);
+    sh::test(command.arg(manifest).env("CARGO_TARGET_DIR", sh::target_dir("interop")))
+}

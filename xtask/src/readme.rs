@@ -1,0 +1,119 @@
+//! The README's program, in an empty project with the README's Cargo line, prints what the README shows.
+
+use crate::examples;
+use crate::outcome::{Outcome, Tally, Trouble};
+use crate::sh;
+
+/// Builds and runs it in a folder of its own.
+pub(crate) fn check() -> Outcome {
+    let text = std::fs::read_to_string(sh::root().join("README.md"))
+        .map_err(|error| format!("README.md: {error}"))?;
+    let quick_start = QuickStart::find(&text)?;
+    let printed = quick_start.run()?;
+    examples::same(&quick_start.output, &printed).map_err(|what| format!("README.md: {what}"))?;
+    Ok(Tally { passed: 1, ..Tally::NONE })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct QuickStart {
+    dependency: String,
+    program: String,
+    output: String,
+}
+
+impl QuickStart {
+    /// The first `toml` block that names filch, the first `rust` block, and the first `text` block after that.
+    fn find(readme: &str) -> Result<Self, Trouble> {
+        let blocks = blocks(readme);
+        let missing = |what: &str| Trouble::from(format!("README.md has no {what}"));
+        let toml = blocks.iter().find(|(kind, text)| *kind == "toml" && text.contains("filch"));
+        let line = toml.and_then(|(_, text)| text.lines().find(|line| line.starts_with("filch")));
+        let rust = blocks.iter().position(|(kind, _)| kind.starts_with("rust"));
+        let rust = rust.ok_or_else(|| missing("`rust` block"))?;
+        let output = blocks[rust..].iter().find(|(kind, _)| *kind == "text");
+        Ok(Self {
+            dependency: line
+                .ok_or_else(|| missing("`toml` block with a line for filch"))?
+                .to_owned(),
+            program: blocks[rust].1.clone(),
+            output: output
+                .ok_or_else(|| missing("`text` block with the program's output"))?
+                .1
+                .clone(),
+        })
+    }
+
+    fn run(&self) -> Result<String, Trouble> {
+        let folder = sh::target_dir("readme");
+        let checkout = sh::root().join("crates/filch").to_string_lossy().into_owned();
+        let manifest = format!(
+            "[package]\nname = \"quick-start\"\nedition = \"2024\"\n[dependencies]\n{}\n[workspace]\n",
+            localize(&self.dependency, &checkout)?
+        );
+        let io = |error: std::io::Error| Trouble::from(format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(folder.join("src")).map_err(io)?;
+        std::fs::write(folder.join("Cargo.toml"), manifest).map_err(io)?;
+        std::fs::write(folder.join("src/main.rs"), &self.program).map_err(io)?;
+        // Why: the versions that were tested, and no network when they are at hand.
+        std::fs::copy(sh::root().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(io)?;
+        let mut command = sh::cargo(["run", "--quiet"]);
+        sh::output(command.current_dir(&folder).env("CARGO_TARGET_DIR", folder.join("target")))
+    }
+}
+
+/// The fenced blocks: what follows the fence, and the text.
+fn blocks(markdown: &str) -> Vec<(&str, String)> {
+    let mut blocks: Vec<(&str, String)> = Vec::new();
+    let mut open = false;
+    for line in markdown.lines() {
+        match line.strip_prefix("```") {
+            Some(kind) if !open => blocks.push((kind.trim(), String::new())),
+            Some(_) => {}
+            None if open => {
+                let (_, text) = blocks.last_mut().expect("a block is open");
+                text.push_str(line);
+                text.push('\n');
+            }
+            None => {}
+        }
+        open ^= line.starts_with("```");
+    }
+    blocks
+}
+
+/// Replaces where the line takes filch from by the checkout.
+fn localize(dependency: &str, checkout: &str) -> Result<String, Trouble> {
+    for key in ["git = \"", "path = \""] {
+        if let Some((before, rest)) = dependency.split_once(key) {
+            let (_, after) =
+                rest.split_once('"').ok_or("README.md: the Cargo line has an open string")?;
+            return Ok(format!("{before}path = {checkout:?}{after}"));
+        }
+    }
+    Err(format!("README.md: the Cargo line has neither `git` nor `path`: {dependency}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quick_start_is_found_among_other_blocks() {
+        let readme = "```toml\n[dependencies]\nfilch = { git = \"u\", features = [\"a\"] }\n```\n\
+                      ```sh\nx\n```\n```rust\nfn main() {}\n```\n```text\nhi\n```\n";
+        let found = QuickStart::find(readme).expect("it is there");
+        assert_eq!(
+            localize(&found.dependency, "/c").ok().as_deref(),
+            Some("filch = { path = \"/c\", features = [\"a\"] }")
+        );
+        assert_eq!((found.program.as_str(), found.output.as_str()), ("fn main() {}\n", "hi\n"));
+    }
+
+    #[test]
+    fn a_readme_without_output_is_refused() {
+        assert!(
+            QuickStart::find("```toml\nfilch = { git = \"u\" }\n```\n```rust\nfn main() {}\n```\n")
+                .is_err()
+        );
+    }
+}
