@@ -46,9 +46,17 @@ macro_rules! const_thread_local {
 
 /// Threads, as the checker in force sees them.
 pub mod thread {
-    pub use super::backend::thread::{JoinHandle, Thread, current, park, spawn, yield_now};
+    pub use super::backend::thread::{
+        Builder, JoinHandle, Thread, current, park, spawn, yield_now,
+    };
     #[cfg(not(any(filch_loom, filch_shuttle)))]
-    pub use std::thread::{Builder, ThreadId, park_timeout, sleep};
+    pub use std::thread::{ThreadId, park_timeout, sleep};
+
+    /// A checker has no time: its parked thread comes back whenever the checker likes.
+    #[cfg(any(filch_loom, filch_shuttle))]
+    pub fn park_timeout(_: super::Duration) {
+        yield_now();
+    }
 }
 
 /// Hints to the processor; under a checker, a point where it may switch threads.

@@ -212,7 +212,7 @@ impl Loop<'_> {
                 park.turn(Limit::Forever, &|| idle.all_parked(), wakes);
             }
             if idle.unpark_self(0, look) {
-                let _ = idle.searching_to_running();
+                let _ = idle.searching_to_running(0);
             }
         }
         park.release();

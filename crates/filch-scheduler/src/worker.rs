@@ -183,22 +183,21 @@ impl Worker {
         }
     }
 
-    /// Looks for a task outside of this worker.
+    /// Looks for a task outside of this worker. Only so many steal at a time; the injector is open to all, because who
+    /// is about to park may not sleep beside a task in it.
     fn search(&self) -> Option<Runnable> {
-        if !self.is_searching.get() {
-            if !self.scheduler.idle.running_to_searching() {
-                return None;
-            }
+        if !self.is_searching.get() && self.scheduler.idle.running_to_searching(self.index) {
             self.is_searching.set(true);
         }
-        self.scheduler.injector.take(&self.queue).or_else(|| self.steal())
+        let injected = self.scheduler.injector.take(&self.queue);
+        injected.or_else(|| self.is_searching.get().then(|| self.steal()).flatten())
     }
 
     fn stop_searching(&self) {
         if !self.is_searching.replace(false) {
             return;
         }
-        let was_last = self.scheduler.idle.searching_to_running() == Found::WasLast;
+        let was_last = self.scheduler.idle.searching_to_running(self.index) == Found::WasLast;
         if was_last && !self.scheduler.injector.is_empty() {
             self.scheduler.unpark(self.scheduler.idle.notify_one());
         }

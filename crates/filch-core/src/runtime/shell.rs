@@ -115,7 +115,7 @@ impl Shell {
     }
 
     /// Takes the parts out. After [`close`](Self::close), when no worker runs and no task is live.
-    pub(super) fn take_parts(&self) -> Option<Parts> {
+    pub(crate) fn take_parts(&self) -> Option<Parts> {
         debug_assert_ne!(self.state.load(Relaxed) & CLOSED, 0);
         self.home.store(0, Relaxed);
         // SAFETY: closed, without visitors or workers.
@@ -208,7 +208,7 @@ impl Shell {
     }
 
     /// Ends every live task and waits until all are gone. After the workers have ended.
-    pub(super) fn cancel_all(&self) {
+    pub(crate) fn cancel_all(&self) {
         let mut runnables = Vec::new();
         self.registry.close(&mut |runnable| runnables.push(runnable));
         drop(runnables);

@@ -1,6 +1,7 @@
 //! A wake is never lost, a task is touched by one side at a time, and everything is dropped and freed exactly once.
 
 use super::raw::{Header, layout_of};
+use super::state::{Snapshot, State, Suspended};
 use super::{JoinError, JoinHandle, Runnable, Spawn};
 use crate::seam::Hint;
 use crate::sys::cell::UnsafeCell;
@@ -139,7 +140,7 @@ fn a_poll_sees_what_came_before_each_wake() {
         });
         drop(waker);
         rig.runtime.scheduler.run_all();
-        threads.map(|thread| thread.join().expect("the thread only wakes"));
+        threads.into_iter().for_each(|thread| thread.join().expect("the thread only wakes"));
         rig.runtime.scheduler.run_all();
         assert_eq!(output(task).expect("a wake was lost").expect("it ends well"), 2);
         rig.end();
@@ -163,7 +164,7 @@ fn a_wake_beyond_the_limit_is_not_lost() {
         });
         drop(waker);
         rig.runtime.scheduler.run_all();
-        threads.map(|thread| thread.join().expect("the thread only wakes"));
+        threads.into_iter().for_each(|thread| thread.join().expect("the thread only wakes"));
         rig.runtime.scheduler.run_all();
         assert_eq!(output(task).expect("a wake was lost").expect("it ends well"), 6);
         rig.end();
@@ -322,20 +323,23 @@ fn a_claim_and_a_dropped_runnable_end_a_task_once() {
     });
 }
 
-/// As `Runnable::run`, with a step for a model to get wrong.
-fn run_with(runnable: Runnable, step: impl FnOnce(&Header) -> super::state::Snapshot) {
+/// As `Runnable::run`, with the steps before and after the poll for a model to get wrong.
+fn run_with(
+    runnable: Runnable,
+    before: impl FnOnce(&State) -> Snapshot,
+    after: impl FnOnce(&State, Snapshot) -> Snapshot,
+) {
     let task: NonNull<Header> = runnable.into_ptr().cast();
     // SAFETY: the runnable keeps the task alive.
-    let header = unsafe { task.as_ref() };
-    let seen = step(header);
+    let state = unsafe { &task.as_ref().state };
+    let seen = before(state);
     // SAFETY: we hold the runnable.
     match unsafe { Header::poll(task) } {
         // SAFETY: the output is stored and the runnable given up.
         Poll::Ready(()) => unsafe { Header::complete(task, false) },
         Poll::Pending => {
-            // The broken step: what the poll covers is looked up when it is over.
-            let seen = if seen.is_claimable() { seen } else { header.state.load() };
-            if header.state.suspend(seen) == super::state::Suspended::Woken {
+            let seen = after(state, seen);
+            if state.suspend(seen) == Suspended::Woken {
                 // SAFETY: the state says that the runnable still exists.
                 unsafe { Runnable::from_raw(task) }.schedule(Hint::Yield);
             }
@@ -356,7 +360,8 @@ fn broken_poll_covers_later_wakes() {
             waker.wake();
         });
         while let Some(runnable) = rig.runtime.scheduler.pop() {
-            run_with(runnable, |header| header.state.load());
+            // The broken step: what the poll covers is looked up when it is over.
+            run_with(runnable, State::load, |state, _| state.load());
         }
         waking.join().expect("the thread only wakes");
         rig.runtime.scheduler.run_all();
@@ -380,27 +385,28 @@ fn broken_poll_without_the_running_flag() {
         let handle = task.abort_handle();
         let claiming = thread::spawn(move || handle.claim());
         // The broken step: `start_poll` is left out.
-        run_with(runnable, |header| header.state.load());
+        run_with(runnable, State::load, |_, seen| seen);
         claiming.join().expect("a claim does not panic");
     });
 }
 
 #[test]
 fn a_poll_that_a_claim_does_not_see_is_rejected() {
-    assert_rejected("task::loom_tests::broken_poll_without_the_running_flag", "Causality violation");
+    assert_rejected(
+        "task::loom_tests::broken_poll_without_the_running_flag",
+        "Causality violation",
+    );
 }
 
 /// A count of wakes alone, with the order of the wake as a parameter.
 fn wake_hands_over(order: crate::sys::sync::atomic::Ordering) {
     check(3, move || {
         let word = Arc::new((AtomicU64::new(1), UnsafeCell::new(0)));
-        let wakers = [(); 1].map(|()| {
-            let word = word.clone();
-            thread::spawn(move || {
-                // SAFETY: the poll reads only what a counted wake has handed over.
-                word.1.with_mut(|data| unsafe { *data = 1 });
-                word.0.fetch_add(1, order);
-            })
+        let its_word = word.clone();
+        let waking = thread::spawn(move || {
+            // SAFETY: the poll reads only what a counted wake has handed over.
+            its_word.1.with_mut(|data| unsafe { *data = 1 });
+            its_word.0.fetch_add(1, order);
         });
         let seen = word.0.load(Acquire);
         if seen == 2 {
@@ -408,7 +414,7 @@ fn wake_hands_over(order: crate::sys::sync::atomic::Ordering) {
             assert_eq!(word.1.with(|data| unsafe { *data }), 1);
         }
         word.0.fetch_sub(seen, AcqRel);
-        wakers.map(|thread| thread.join().expect("the thread only wakes"));
+        waking.join().expect("the thread only wakes");
     });
 }
 

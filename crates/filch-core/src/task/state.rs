@@ -33,7 +33,7 @@ const MAX_REFS: u64 = (1 << 31) - 1;
 
 /// From this count on a wake takes its unit back: a count this high leads to another poll in any case.
 // Why: the upper half of the 24 bits is headroom for wakers between their two steps, one per thread.
-const WAKE_LIMIT: u64 = if IN_MODEL { 2 } else { 1 << 23 };
+const WAKE_LIMIT: u64 = if IN_MODEL { 3 } else { 1 << 23 };
 
 /// The word of one task.
 pub(super) struct State(AtomicU64);

@@ -1,21 +1,21 @@
 #![doc = include_str!("README.md")]
 
 use crossbeam_utils::CachePadded;
+use filch_core::sys::IN_MODEL;
 use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use filch_core::sys::sync::atomic::{AtomicU64, AtomicUsize, fence};
 
-/// How many parked workers one word of the bitmap names.
-const PER_WORD: usize = 64;
-const SEARCHING_ONE: u64 = 1;
-const PARKED_ONE: u64 = 1 << 32;
+/// How many workers share a word. In a model each has its own, so that the sums over words are explored too.
+const PER_WORD: usize = if IN_MODEL { 1 } else { 48 };
+/// The count of searching workers lies above the bitmap of parked ones.
+const SEARCHING_ONE: u64 = 1 << 48;
+const PARKED_MASK: u64 = SEARCHING_ONE - 1;
 
 /// Who is parked and who searches. See the [module page](self).
 #[derive(Debug)]
 pub struct Idle {
-    /// Searching workers in the lower half, parked ones in the upper.
-    counts: CachePadded<AtomicU64>,
-    /// One bit per parked worker.
-    parked: Box<[CachePadded<AtomicU64>]>,
+    /// One word for 48 workers: a bit for each that is parked, and how many search.
+    words: Box<[CachePadded<AtomicU64>]>,
     /// One more than the worker that is parked in the driver, or zero. A hint: waking it costs a system call more.
     in_driver: CachePadded<AtomicUsize>,
     n_workers: usize,
@@ -36,16 +36,17 @@ pub enum Found {
     WasLast,
 }
 
+/// One word at one moment.
 #[derive(Clone, Copy)]
-struct Counts(u64);
+struct Word(u64);
 
-impl Counts {
+impl Word {
     fn n_searching(self) -> u64 {
-        self.0 & (PARKED_ONE - 1)
+        self.0 / SEARCHING_ONE
     }
 
-    fn n_parked(self) -> u64 {
-        self.0 >> 32
+    fn parked(self) -> u64 {
+        self.0 & PARKED_MASK
     }
 }
 
@@ -54,8 +55,7 @@ impl Idle {
     pub fn new(n_workers: usize) -> Self {
         let n_words = n_workers.div_ceil(PER_WORD);
         Idle {
-            counts: CachePadded::new(AtomicU64::new(0)),
-            parked: (0..n_words).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
+            words: (0..n_words).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
             in_driver: CachePadded::new(AtomicUsize::new(0)),
             n_workers,
         }
@@ -64,12 +64,13 @@ impl Idle {
     /// Whether some worker is parked. A hint.
     #[inline]
     pub fn has_parked(&self) -> bool {
-        self.load().n_parked() != 0
+        self.load().any(|word| word.parked() != 0)
     }
 
-    /// Whether every worker is parked. A hint, but exact for the worker that parked last.
+    /// Whether every worker is parked and none was claimed. A hint, but exact for the worker that parked last.
     pub fn all_parked(&self) -> bool {
-        self.load().n_parked() == self.n_workers as u64
+        let n_parked: u32 = self.load().map(|word| word.parked().count_ones()).sum();
+        n_parked as usize == self.n_workers
     }
 
     /// Whether this worker is parked. A hint.
@@ -85,67 +86,57 @@ impl Idle {
     /// Call after queueing a task where a parked worker must find it. Answers whom to unpark.
     #[must_use = "the worker was claimed and must be unparked"]
     pub fn notify_one(&self) -> Option<usize> {
-        // ORDERING: [submit] pairs with [park]. Whichever fence is second sees what preceded the other: this load sees
-        // the registration, or the parker's last look sees the task.
+        // ORDERING: [submit] pairs with [park]. Whichever fence is second sees what preceded the other: these loads see
+        // the parked bit, or the parker's last look sees the task.
         fence(SeqCst);
-        self.claim_if_nobody_searches()
+        self.invite_one()
     }
 
     /// As [`notify_one`](Self::notify_one) when nothing depends on it but speed: without the fence.
     #[must_use = "the worker was claimed and must be unparked"]
     pub fn invite_one(&self) -> Option<usize> {
-        self.claim_if_nobody_searches()
+        if self.n_searching() != 0 { None } else { self.claim_any() }
     }
 
-    fn claim_if_nobody_searches(&self) -> Option<usize> {
-        let counts = self.load();
-        if counts.n_searching() != 0 || counts.n_parked() == 0 {
-            return None;
-        }
-        self.claim_any()
-    }
-
-    /// Claims a parked worker whether or not somebody searches.
+    /// Claims a parked worker whether or not somebody searches: it is not parked but searching from here on.
     #[must_use = "the worker was claimed and must be unparked"]
     pub fn claim_any(&self) -> Option<usize> {
         let in_driver = self.in_driver.load(Relaxed);
-        for (index, word) in self.parked.iter().enumerate() {
+        self.words.iter().enumerate().find_map(|(index, word)| {
             // ORDERING: [parked-bit] Acquire takes over how the worker parked.
-            let mut bits = word.load(Acquire);
-            while bits != 0 {
-                let chosen = choose(bits, index, in_driver);
-                match word.compare_exchange_weak(bits, bits & !(1 << chosen), AcqRel, Acquire) {
-                    Ok(_) => {
-                        self.counts.fetch_add(SEARCHING_ONE.wrapping_sub(PARKED_ONE), AcqRel);
-                        return Some(index * PER_WORD + chosen as usize);
-                    }
-                    Err(current) => bits = current,
+            let mut current = word.load(Acquire);
+            loop {
+                let parked = Word(current).parked();
+                if parked == 0 {
+                    return None;
+                }
+                let chosen = choose(parked, index, in_driver);
+                let next = current - (1 << chosen) + SEARCHING_ONE;
+                match word.compare_exchange_weak(current, next, AcqRel, Acquire) {
+                    Ok(_) => return Some(index * PER_WORD + chosen as usize),
+                    Err(actual) => current = actual,
                 }
             }
-        }
-        None
+        })
     }
 
     /// A running worker that has nothing to do begins to search, unless enough others do.
     #[must_use = "a worker that may not search must park"]
-    pub fn running_to_searching(&self) -> bool {
-        let counts = self.load();
-        if 2 * counts.n_searching() >= self.n_workers as u64 {
+    pub fn running_to_searching(&self, worker: usize) -> bool {
+        if 2 * self.n_searching() >= self.n_workers as u64 {
             return false;
         }
-        self.counts.fetch_add(SEARCHING_ONE, AcqRel);
+        self.word(worker).fetch_add(SEARCHING_ONE, AcqRel);
         true
     }
 
     /// A searching worker found a task.
-    pub fn searching_to_running(&self) -> Found {
-        let before = Counts(self.counts.fetch_sub(SEARCHING_ONE, AcqRel));
-        if before.n_searching() != 1 {
-            return Found::OthersSearch;
-        }
-        // ORDERING: [submit] pairs with [park], for the tasks whose submitters relied on this search.
+    pub fn searching_to_running(&self, worker: usize) -> Found {
+        self.word(worker).fetch_sub(SEARCHING_ONE, AcqRel);
+        // ORDERING: [submit] pairs with [park], for the tasks whose submitters relied on this search; and with itself
+        // in another worker, so that the later of two sees that it was the last.
         fence(SeqCst);
-        Found::WasLast
+        if self.n_searching() == 0 { Found::WasLast } else { Found::OthersSearch }
     }
 
     /// Registers `worker` as parked; `was_searching` says from which state it comes, `in_driver` where it will sleep.
@@ -154,10 +145,9 @@ impl Idle {
         if in_driver {
             self.in_driver.store(worker + 1, Relaxed);
         }
-        // ORDERING: [parked-bit] Release hands over how this worker parks.
-        self.word(worker).fetch_or(bit(worker), AcqRel);
         let searching = if was_searching { SEARCHING_ONE } else { 0 };
-        self.counts.fetch_add(PARKED_ONE - searching, AcqRel);
+        // ORDERING: [parked-bit] Release hands over how this worker parks.
+        self.word(worker).fetch_add(bit(worker).wrapping_sub(searching), AcqRel);
         fence(SeqCst); // ORDERING: [park] pairs with [submit] in `notify_one`.
         LastLook(())
     }
@@ -170,20 +160,20 @@ impl Idle {
         }
         // ORDERING: [parked-bit] Acquire: if a claimer was first, what it did before is seen.
         let before = self.word(worker).fetch_and(!bit(worker), AcqRel);
-        if before & bit(worker) == 0 {
-            return true;
-        }
-        self.counts.fetch_sub(PARKED_ONE, AcqRel);
-        false
+        before & bit(worker) == 0
     }
 
-    fn load(&self) -> Counts {
-        // ORDERING: [parked-bit] Acquire: who counts as parked has its bit set, unless it was claimed.
-        Counts(self.counts.load(Acquire))
+    fn n_searching(&self) -> u64 {
+        self.load().map(Word::n_searching).sum()
+    }
+
+    fn load(&self) -> impl Iterator<Item = Word> {
+        // ORDERING: [parked-bit] Acquire pairs with `prepare_park`.
+        self.words.iter().map(|word| Word(word.load(Acquire)))
     }
 
     fn word(&self, worker: usize) -> &AtomicU64 {
-        &self.parked[worker / PER_WORD]
+        &self.words[worker / PER_WORD]
     }
 }
 
@@ -220,7 +210,7 @@ mod tests {
         assert_eq!(idle.claim_any(), None);
         for (worker, look) in looks {
             assert!(idle.unpark_self(worker, look), "each was claimed");
-            let _ = idle.searching_to_running();
+            let _ = idle.searching_to_running(worker);
         }
         assert!(!idle.has_parked());
     }
@@ -229,9 +219,9 @@ mod tests {
     fn nobody_is_notified_while_somebody_searches() {
         let idle = Idle::new(4);
         let look = idle.prepare_park(0, false, false);
-        assert!(idle.running_to_searching());
+        assert!(idle.running_to_searching(1));
         assert_eq!(idle.notify_one(), None);
-        assert_eq!(idle.searching_to_running(), Found::WasLast);
+        assert_eq!(idle.searching_to_running(1), Found::WasLast);
         assert_eq!(idle.notify_one(), Some(0));
         assert!(idle.unpark_self(0, look));
     }
@@ -239,8 +229,8 @@ mod tests {
     #[test]
     fn at_most_half_of_the_workers_search() {
         let idle = Idle::new(4);
-        assert!(idle.running_to_searching());
-        assert!(idle.running_to_searching());
-        assert!(!idle.running_to_searching());
+        assert!(idle.running_to_searching(0));
+        assert!(idle.running_to_searching(1));
+        assert!(!idle.running_to_searching(2));
     }
 }

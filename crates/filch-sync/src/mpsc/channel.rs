@@ -146,6 +146,7 @@ impl<T, R: Room> Rx<T, R> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
+        // ORDERING: [senders] as in `Channel::is_final`.
         self.channel.room.is_closed(&self.channel.list) || self.channel.n_senders.load(Acquire) == 0
     }
 

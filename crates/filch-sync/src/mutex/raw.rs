@@ -45,7 +45,7 @@ impl RawMutex {
 
     #[inline]
     pub(super) fn try_lock(&self) -> bool {
-        // ORDERING: [mutex] pairs with the Release in `unlock`, `clear_locked` and the grant of `HANDED_OVER`.
+        // ORDERING: [mutex] pairs with the Release in `unlock`, `unlock_waited_for` and `change`.
         self.state.compare_exchange(0, LOCKED, Acquire, Relaxed).is_ok() || self.take_free(0)
     }
 

@@ -6,6 +6,7 @@ mod conservation;
 mod foreign_code;
 mod misuse;
 mod mpsc;
+mod stress;
 mod suite;
 mod tools;
 

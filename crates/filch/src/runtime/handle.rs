@@ -85,6 +85,12 @@ impl From<Handle> for RuntimeRef {
     }
 }
 
+impl From<&Handle> for RuntimeRef {
+    fn from(handle: &Handle) -> RuntimeRef {
+        handle.0
+    }
+}
+
 /// There is no runtime on this thread. From [`Handle::try_current`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryCurrentError(());

@@ -1,3 +1,5 @@
 //! The behavior of the facade, as a user sees it.
 
 mod macros;
+mod task;
+mod tools;

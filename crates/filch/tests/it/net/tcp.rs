@@ -364,13 +364,16 @@ fn a_ready_stream_does_not_keep_its_worker() {
     on_each(|| async {
         let (mut client, mut server) = tcp_pair().await;
         server.write_all(&[0; 1000]).await.expect("there is room");
-        let other = filch::spawn(async {});
-        // One byte at a time: ready each time. With a budget, the other task has its turn in between.
-        let mut n_read = 0;
-        while !other.is_finished() && n_read < 1000 {
-            client.read_u8().await.expect("there are a thousand");
-            n_read += 1;
-        }
-        assert!(n_read < 1000, "the other task had no turn");
+        let reading = filch::spawn(async move {
+            let other = filch::spawn(async {});
+            // One byte at a time, and ready each time. The budget gives the other task its turn in between.
+            let mut n_read = 0;
+            while !other.is_finished() && n_read < 1000 {
+                client.read_u8().await.expect("there are a thousand");
+                n_read += 1;
+            }
+            n_read
+        });
+        assert!(reading.await.expect("no panic") < 1000, "the other task had no turn");
     });
 }

@@ -1,0 +1,235 @@
+//! Nobody uses the parts of a runtime that has ended, every task ends with it, and no armed timer is overslept.
+
+use super::{Access, Shell};
+use crate::runtime::{Armed, TimerBuffers, block_on_thread};
+use crate::seam::Timers;
+use crate::sys::sync::atomic::Ordering::{Acquire, Relaxed};
+use crate::sys::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sys::{sync, thread};
+use crate::testing::ListTimers;
+use crate::testing::model::{Count, ModelRuntime, assert_rejected, check};
+use crate::timer::{NEVER, TimerCell};
+use crate::wake_batch::WakeBatch;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+/// A task that waits for ever, and its waker.
+fn waiting_task(runtime: &ModelRuntime) -> (crate::task::JoinHandle<()>, Waker) {
+    let kept = Arc::new(Mutex::new(None));
+    let keeper = kept.clone();
+    let task = runtime.spawn(poll_fn(move |cx| {
+        *keeper.lock().expect("not poisoned") = Some(cx.waker().clone());
+        Poll::<()>::Pending
+    }));
+    assert_eq!(runtime.scheduler.run_all(), 1);
+    let waker = kept.lock().expect("not poisoned").take().expect("the task was polled");
+    (task, waker)
+}
+
+fn is_canceled(task: crate::task::JoinHandle<()>) -> bool {
+    match pin!(task).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output.is_err_and(|error| error.is_cancelled()),
+        Poll::Pending => false,
+    }
+}
+
+/// A wake on a foreign thread reaches the scheduler while it is there, or the end; the task ends in both cases.
+#[test]
+fn a_foreign_wake_during_the_end_meets_no_dropped_part() {
+    check(3, || {
+        let runtime = ModelRuntime::new();
+        let (task, waker) = waiting_task(&runtime);
+        let waking = thread::spawn(move || waker.wake());
+        runtime.end();
+        assert!(is_canceled(task));
+        waking.join().expect("the thread only wakes");
+        runtime.free();
+    });
+}
+
+/// Two foreign threads, one wakes and one spawns.
+#[test]
+fn a_foreign_spawn_during_the_end_is_canceled() {
+    check(2, || {
+        let runtime = ModelRuntime::new();
+        let (task, waker) = waiting_task(&runtime);
+        let name = runtime.runtime();
+        let spawning = thread::spawn(move || crate::task::Spawn::on(name).spawn(async {}));
+        let waking = thread::spawn(move || waker.wake());
+        runtime.end();
+        let spawned = spawning.join().expect("a spawn does not panic");
+        waking.join().expect("the thread only wakes");
+        assert!(is_canceled(task) && is_canceled(spawned));
+        runtime.free();
+    });
+}
+
+/// An access that was granted is good until it is dropped.
+#[test]
+fn the_end_waits_for_whoever_has_access() {
+    check(3, || {
+        let runtime = ModelRuntime::new();
+        let (shell, name) = (runtime.shell, runtime.runtime());
+        let visiting = thread::spawn(move || {
+            name.access().map(|parts| parts.name.len());
+            assert!(name.access().is_none_or(|parts| parts.origin <= std::time::Instant::now()));
+        });
+        shell.close();
+        drop(shell.take_parts());
+        visiting.join().expect("a visit does not panic");
+        runtime.free();
+    });
+}
+
+impl Shell {
+    /// As `enter`, without the fence between the count and the look.
+    fn enter_without_fence(&'static self) -> Option<Access> {
+        self.visitors[0].fetch_add(1, Relaxed);
+        let access = Access::new(self, Some(0));
+        (self.state.load(Acquire) & super::CLOSED == 0).then_some(access)
+    }
+}
+
+#[test]
+#[ignore = "run by `an_access_without_its_fence_is_rejected`"]
+fn broken_access_without_its_fence() {
+    check(3, || {
+        let runtime = ModelRuntime::new();
+        let shell = runtime.shell;
+        let visiting = thread::spawn(move || {
+            let parts = shell.enter_without_fence()?;
+            Some(parts.name.len())
+        });
+        shell.close();
+        drop(shell.take_parts());
+        visiting.join().expect("a visit does not panic");
+        runtime.free();
+    });
+}
+
+#[test]
+fn an_access_without_its_fence_is_rejected() {
+    assert_rejected("runtime::shell::loom_tests::broken_access_without_its_fence", "panicked");
+}
+
+/// The thread that blocks is polled after each wake, however the wake falls between its steps.
+#[test]
+fn a_blocked_thread_does_not_miss_a_wake() {
+    check(3, || {
+        let board = Arc::new((AtomicBool::new(false), sync::Mutex::new(None::<Waker>)));
+        let raiser = board.clone();
+        let raising = thread::spawn(move || {
+            raiser.0.store(true, Relaxed);
+            let waker = raiser.1.lock().take();
+            waker.iter().for_each(Waker::wake_by_ref);
+            waker // Dropped after the join: loom does not see the order that std's `Arc` makes.
+        });
+        block_on_thread(pin!(poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            *board.1.lock() = Some(waker);
+            if board.0.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        })));
+        drop(raising.join().expect("the thread only wakes"));
+    });
+}
+
+/// A worker's fresh timer and a thread that is about to wait for good: one of the two sees the other.
+fn park_meets_arm(publishes_first: bool) {
+    check(3, move || {
+        let buffers = Arc::new(TimerBuffers::new(1));
+        let timers = Arc::new(ListTimers::default());
+        let (its_buffers, its_timers) = (buffers.clone(), timers.clone());
+        let arming =
+            thread::spawn(move || its_buffers.push(0, Arc::new(TimerCell::new(5)), &*its_timers));
+        if publishes_first {
+            buffers.set_park_until(NEVER);
+            buffers.drain_all(&*timers);
+        } else {
+            buffers.drain_all(&*timers);
+            buffers.set_park_until(NEVER);
+        }
+        let is_seen = timers.next_deadline() == Some(5);
+        let armed = arming.join().expect("the thread only arms");
+        assert!(is_seen || armed == Armed::Urgent, "a timer is overslept");
+    });
+}
+
+#[test]
+fn a_fresh_timer_is_seen_by_the_parker_or_urgent() {
+    park_meets_arm(true);
+}
+
+#[test]
+#[ignore = "run by `a_parker_that_looks_before_it_publishes_is_rejected`"]
+fn broken_parker_looks_before_it_publishes() {
+    park_meets_arm(false);
+}
+
+#[test]
+fn a_parker_that_looks_before_it_publishes_is_rejected() {
+    let name = "runtime::shell::loom_tests::broken_parker_looks_before_it_publishes";
+    assert_rejected(name, "a timer is overslept");
+}
+
+/// Timers whose next deadline is one word without a lock: the weakest a swapped part may be.
+struct WordTimers(AtomicU64);
+
+impl Timers for WordTimers {
+    fn arm(&self, cells: &mut Vec<Arc<TimerCell>>) {
+        for cell in cells.drain(..) {
+            self.0.store(cell.deadline().expect("it has not fired"), Relaxed);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<u64> {
+        Some(self.0.load(Relaxed)).filter(|deadline| *deadline != NEVER)
+    }
+
+    fn expire(&self, _: u64, _: &mut WakeBatch) {}
+
+    fn abandon(&self, _: &mut WakeBatch) {}
+}
+
+/// A foreign thread arms directly: the parker sees the timer, or the foreign thread that it must unpark.
+#[test]
+fn a_foreign_timer_is_seen_by_the_parker_or_unparks_it() {
+    check(3, || {
+        let buffers = Arc::new(TimerBuffers::new(1));
+        let timers = Arc::new(WordTimers(AtomicU64::new(NEVER)));
+        let (its_buffers, its_timers) = (buffers.clone(), timers.clone());
+        let arming = thread::spawn(move || {
+            its_timers.arm(&mut vec![Arc::new(TimerCell::new(5))]);
+            its_buffers.would_oversleep(5)
+        });
+        buffers.set_park_until(NEVER);
+        let is_seen = timers.next_deadline() == Some(5);
+        let unparks = arming.join().expect("the thread only arms");
+        assert!(is_seen || unparks, "a timer is overslept");
+    });
+}
+
+/// A joiner's waker that is foreign is called, also when the end completes the task.
+#[test]
+fn a_joiner_of_a_canceled_task_is_woken() {
+    check(2, || {
+        let runtime = ModelRuntime::new();
+        let (mut task, waker) = waiting_task(&runtime);
+        let count = Count::new();
+        let joining = {
+            let count = count.clone();
+            thread::spawn(move || {
+                let is_done =
+                    pin!(&mut task).poll(&mut Context::from_waker(&count.waker())).is_ready();
+                (task, is_done)
+            })
+        };
+        drop(waker);
+        runtime.end();
+        let (task, is_done) = joining.join().expect("a poll does not panic");
+        assert!(is_done || count.n_wakes() == 1, "the joiner was not woken");
+        drop(task);
+        runtime.free();
+    });
+}
