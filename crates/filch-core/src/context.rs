@@ -196,12 +196,6 @@ pub(crate) fn worker_of(shell: &Shell) -> Option<usize> {
     CONTEXT.with(|context| ptr::eq(context.worker_of.get(), shell).then(|| context.worker.get()))
 }
 
-/// Which of several lists this thread uses: its worker index, or its number.
-#[inline]
-pub(crate) fn stripe(shell: &Shell) -> usize {
-    worker_of(shell).unwrap_or_else(thread_number)
-}
-
 /// Names this thread among all that asked.
 #[inline]
 pub fn thread_number() -> usize {

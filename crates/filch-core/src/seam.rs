@@ -80,7 +80,8 @@ pub trait Park: Send + Sync + 'static {
     /// jump.
     fn all_parked(&self) {}
 
-    /// Moves this worker's freshly armed timers into the wheel. Called after 61 polls and before the worker parks.
+    /// Moves this worker's freshly armed timers into the wheel. Called before each turn of [`Limit::Zero`], which does
+    /// not look into the buffers, and before the worker parks.
     fn flush_timers(&self, worker: usize);
 
     /// As `flush_timers` for timers of every worker, also of one that is stuck in a poll.
@@ -124,7 +125,11 @@ pub trait Driver: Send + Sync + 'static {
         interest: Interest,
     ) -> io::Result<()>;
 
-    /// Asks for the next events of `source`. Only called when [`Capabilities::edge`] is false.
+    /// Asks for the next event in each direction of `interest`, beside what is asked for already. Only called when
+    /// [`Capabilities::edge`] is false.
+    ///
+    /// A report uses up what was asked in the directions it speaks of, and nothing else: a writer's event leaves a
+    /// reader's request in place.
     ///
     /// # Errors
     /// When the source cannot be watched any more.

@@ -111,10 +111,8 @@ impl Driver for Epoll {
             .map_err(|error| explain(error.into(), source))
     }
 
-    fn rearm(&self, source: RawSource, key: SlotKey, interest: Interest) -> io::Result<()> {
-        // Never asked for by core, for edges need no re-arming. An author's own use gets what the seam promises.
-        let data = epoll::EventData::new_u64(key.to_raw());
-        Ok(epoll::modify(&self.epoll, borrow(source)?, data, flags(interest))?)
+    fn rearm(&self, _source: RawSource, _key: SlotKey, _interest: Interest) -> io::Result<()> {
+        Ok(()) // Edges need no re-arming.
     }
 
     fn deregister(&self, source: RawSource, _key: SlotKey, closing: bool) -> io::Result<()> {

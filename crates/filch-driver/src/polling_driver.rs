@@ -3,8 +3,10 @@
 //! It waits for edges where the system has them; elsewhere each report must be asked for again.
 //! It cannot see a peer's half-close by itself, only that there is something to read.
 
+mod asked;
 mod keys;
 
+use self::asked::{Asked, Directions};
 use self::keys::Keys;
 use crate::refusal::explain;
 use crate::source::borrow;
@@ -36,6 +38,8 @@ pub struct Polling {
     mode: PollMode,
     state: WaitState,
     keys: Keys,
+    /// Used only without edges.
+    asked: Asked,
     /// Filled and emptied within a turn.
     events: Mutex<Events>,
 }
@@ -57,15 +61,25 @@ impl Polling {
             mode,
             state: WaitState::new(),
             keys: Keys::default(),
+            asked: Asked::default(),
             events: Mutex::new(Events::new()),
         }
     }
 
-    fn event(&self, key: SlotKey, interest: Interest) -> Event {
-        let token = self.keys.token(key);
-        let mut event = Event::new(token, interest.is_readable(), interest.is_writable());
-        event.set_priority(interest.is_priority());
-        event.with_interrupt()
+    fn modify(&self, source: RawSource, key: SlotKey, asked: Directions) -> io::Result<()> {
+        let event = asked.event(self.keys.token(key));
+        self.poller.modify_with_mode(borrow(source)?, event, self.mode)
+    }
+
+    /// What an event makes known.
+    fn known(&self, key: SlotKey, event: &Event) -> Ready {
+        if self.mode == PollMode::Edge {
+            return ready(event);
+        }
+        match self.asked.answer(key, event, |source, rest| self.modify(source, key, rest)) {
+            Ok(()) => ready(event),
+            Err(_) => Ready::ALL, // Whoever waits tries, asks again and meets the error.
+        }
     }
 }
 
@@ -83,7 +97,7 @@ impl Driver for Polling {
         })?;
         for event in events.iter() {
             if let Some(key) = self.keys.key(event.key) {
-                wakes.deliver(key, ready(&event));
+                wakes.deliver(key, self.known(key, &event));
             }
         }
         Ok(())
@@ -103,10 +117,17 @@ impl Driver for Polling {
         interest: Interest,
     ) -> io::Result<()> {
         borrow(source)?;
-        let event = self.event(key, interest);
-        // SAFETY: the source is open and unregistered until `deregister`, which always deletes it, by the caller's
-        // promise.
-        let added = unsafe { self.poller.add_with_mode(source.0, event, self.mode) };
+        let add = |asked: Directions| {
+            // SAFETY: the source is open and unregistered until `deregister`, which always deletes it, by the caller's
+            // promise.
+            unsafe {
+                self.poller.add_with_mode(source.0, asked.event(self.keys.token(key)), self.mode)
+            }
+        };
+        let added = match self.mode {
+            PollMode::Edge => add(interest.into()),
+            _ => self.asked.ask(source, key, interest, add),
+        };
         added.map_err(|error| {
             self.keys.forget(key);
             explain(error, source)
@@ -114,12 +135,15 @@ impl Driver for Polling {
     }
 
     fn rearm(&self, source: RawSource, key: SlotKey, interest: Interest) -> io::Result<()> {
-        let event = self.event(key, interest);
-        self.poller.modify_with_mode(borrow(source)?, event, self.mode)
+        match self.mode {
+            PollMode::Edge => Ok(()), // Edges need no re-arming.
+            _ => self.asked.ask(source, key, interest, |asked| self.modify(source, key, asked)),
+        }
     }
 
     fn deregister(&self, source: RawSource, key: SlotKey, _closing: bool) -> io::Result<()> {
         // Why also when closing: some of the pollers keep a table of their own.
+        self.asked.forget(key);
         self.keys.forget(key);
         self.poller.delete(borrow(source)?)
     }

@@ -205,6 +205,7 @@ impl Loop<'_> {
             std::thread::yield_now(); // Why: only the virtual clock's helpers hold it, for an instant.
         }
         if limit == Limit::Zero {
+            park.flush_timers(0);
             park.turn(Limit::Zero, &|| false, wakes);
         } else {
             let look = idle.prepare_park(0, false, true);

@@ -4,6 +4,7 @@
 //! - `injector`: where threads that are no workers leave tasks.
 //! - `local`: a worker's own queue and its one-task shortcut.
 //! - `pace`: whether queued work is worth another worker.
+//! - `spin`: whether to look a little longer before parking.
 //! - `worker`: the loop.
 //! - `lookout`: the thread that notices work behind a worker that is stuck in a poll.
 //! - [`MultiThread`], [`CurrentThread`]: the two schedulers.
@@ -19,6 +20,7 @@ mod local;
 mod lookout;
 mod multi_thread;
 mod pace;
+mod spin;
 mod worker;
 
 pub use blocking::{BlockingPool, Leftover};

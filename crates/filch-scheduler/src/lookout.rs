@@ -4,7 +4,7 @@
 //! per worker, how many polls have begun and whether something is queued:
 //!
 //! - a poll that lasts from one sample to the next with a task in the LIFO slot: the task moves to the injector;
-//! - such a poll with tasks queued, or with nobody in the driver: a parked worker is woken;
+//! - such a poll with tasks queued here or in the injector, or with nobody in the driver: a parked worker is woken;
 //! - a queue that was not empty in two samples in a row is work that lasts: a parked worker is woken.
 
 use crate::multi_thread::MultiThread;
@@ -114,16 +114,20 @@ fn sample_all(scheduler: &MultiThread, samples: &mut [Sample]) -> bool {
     for (worker, (remote, sample)) in scheduler.remotes.iter().zip(samples).enumerate() {
         let now = Sample { n_polls: remote.n_polls(), had_waiting: remote.has_waiting() };
         let is_stuck = now.n_polls == sample.n_polls && !scheduler.idle.is_parked(worker);
+        if is_stuck {
+            scheduler.park().flush_all_timers(); // What it armed before it got stuck is due all the same.
+        }
         if is_stuck && now.had_waiting {
             if let Some(task) = remote.take_lifo() {
                 scheduler.inject(task);
             }
         }
+        let is_left = is_stuck && !scheduler.injector.is_empty();
         let lasts = now.had_waiting && (is_stuck || sample.had_waiting);
-        if lasts || is_stuck && scheduler.idle.driver_is_free() {
+        if is_left || lasts || is_stuck && scheduler.idle.driver_is_free() {
             scheduler.unpark(scheduler.idle.notify_one());
         }
-        found |= now.had_waiting;
+        found |= now.had_waiting || is_left;
         *sample = now;
     }
     found

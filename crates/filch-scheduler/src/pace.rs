@@ -11,6 +11,9 @@ use filch_core::sys::Instant;
 // it takes over.
 const WORTH_A_WAKE_NS: u64 = 100_000;
 
+/// Polls that are shorter on the mean are tiny: the injector's turn comes within 61 of them.
+const BRISK_NS: u64 = 500;
+
 /// What a worker knows about the duration of its polls.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
@@ -48,6 +51,11 @@ impl Pace {
             self.patience = patience(mean);
         }
         self.n_polls = 0;
+    }
+
+    /// Whether the polls were so short that whatever waits for this worker to look up waits less than a wake takes.
+    pub(crate) fn is_brisk(&self) -> bool {
+        (1..=BRISK_NS).contains(&self.mean_ns)
     }
 
     /// Whether `n_queued` tasks will last long enough to be worth another worker.

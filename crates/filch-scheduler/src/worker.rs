@@ -4,6 +4,7 @@ use crate::idle::Found;
 use crate::local::MAX_LIFO_RUN;
 use crate::multi_thread::MultiThread;
 use crate::pace::Pace;
+use crate::spin::Spin;
 use crossbeam_deque::Worker as Deque;
 use filch_core::seam::{Hint, Limit};
 use filch_core::task::Runnable;
@@ -23,6 +24,7 @@ pub(crate) struct Worker {
     index: usize,
     queue: Deque<Runnable>,
     pace: RefCell<Pace>,
+    spin: RefCell<Spin>,
     /// How many polls in a row came from the LIFO slot.
     lifo_run: Cell<u32>,
     /// Whether this worker counts as searching.
@@ -67,6 +69,7 @@ impl Worker {
             index,
             queue,
             pace: RefCell::default(),
+            spin: RefCell::default(),
             lifo_run: Cell::new(0),
             is_searching: Cell::new(false),
             until_injector: Cell::new(scheduler.settings.injector_interval),
@@ -109,7 +112,9 @@ impl Worker {
                 self.stop_searching();
                 return task;
             }
-            self.park(wakes);
+            if !self.look_longer() {
+                self.park(wakes);
+            }
         }
         None
     }
@@ -174,12 +179,11 @@ impl Worker {
         }
         self.until_driver.set(self.scheduler.settings.event_interval);
         let park = self.scheduler.park();
+        park.flush_timers(self.index);
         if park.try_hold() {
             park.turn(Limit::Zero, &|| false, wakes);
             park.release();
             wakes.wake_all();
-        } else {
-            park.flush_timers(self.index);
         }
     }
 
@@ -197,9 +201,14 @@ impl Worker {
         if !self.is_searching.replace(false) {
             return;
         }
-        let was_last = self.scheduler.idle.searching_to_running(self.index) == Found::WasLast;
-        if was_last && !self.scheduler.injector.is_empty() {
-            self.scheduler.unpark(self.scheduler.idle.notify_one());
+        let scheduler = &*self.scheduler;
+        let was_last = scheduler.idle.searching_to_running(self.index) == Found::WasLast;
+        if was_last && !scheduler.injector.is_empty() && scheduler.idle.has_parked() {
+            // Why not always: this worker comes back to the injector; where its polls are tiny, that is soon enough.
+            scheduler.lookout.watch();
+            if !self.pace.borrow().is_brisk() {
+                scheduler.unpark(scheduler.idle.notify_one());
+            }
         }
     }
 
@@ -210,6 +219,12 @@ impl Worker {
         victims
             .filter(|victim| *victim != self.index)
             .find_map(|victim| remotes[victim].steal(&self.queue))
+    }
+
+    /// A searching worker looks at the injector a moment longer, where that has paid off.
+    fn look_longer(&self) -> bool {
+        let injector = &self.scheduler.injector;
+        self.is_searching.get() && self.spin.borrow_mut().wait_for(|| !injector.is_empty())
     }
 
     /// Sleeps in the driver if nobody else does, else on its own, until there is something to look for.

@@ -61,6 +61,7 @@ macro_rules! driver_suite {
             readiness_is_reported_once_until_it_changes
             only_what_was_asked_is_reported
             each_direction_is_reported
+            a_report_leaves_the_other_direction_asked
             a_full_socket_is_reported_when_it_drains
             a_half_closed_peer_wakes_the_reader
             a_reset_wakes_both_directions
@@ -143,6 +144,37 @@ pub fn each_direction_is_reported(make: Make<'_>) {
     assert!(watch.wait(Direction::Read).is_readable());
 }
 
+/// A report about writing does not use up what a reader asked for, and asking for one direction keeps the other.
+pub fn a_report_leaves_the_other_direction_asked(make: Make<'_>) {
+    let rig = Rig::new(make);
+    let (near, mut far) = pair();
+    let watch = rig.watch(near, Interest::BOTH);
+    for _ in 0..2 {
+        turn_until_known(&rig, &watch, Direction::Write); // The reader's request stands since before.
+        far.write_all(b"x").expect("there is room");
+        turn_until_known(&rig, &watch, Direction::Read);
+        drain(watch.source());
+        if rig.driver.capabilities().edge {
+            return; // There is nothing to ask for, so nothing that could be lost.
+        }
+        watch.forget(Direction::Read);
+        watch.forget(Direction::Write);
+        watch.rearm(Interest::READABLE);
+        watch.rearm(Interest::WRITABLE);
+    }
+}
+
+/// Turns, without asking for anything, until something is known of `direction`.
+#[track_caller]
+fn turn_until_known<S: rig::Source>(rig: &Rig, watch: &rig::Watch<S>, direction: Direction) {
+    let start = Instant::now();
+    while watch.known(direction).is_empty() {
+        let left = PATIENCE.saturating_sub(start.elapsed());
+        assert!(!left.is_zero(), "what was asked of {direction:?} is lost");
+        rig.turn(Limit::For(left));
+    }
+}
+
 /// A writer that met `WouldBlock` is told when there is room again.
 pub fn a_full_socket_is_reported_when_it_drains(make: Make<'_>) {
     let rig = Rig::new(make);
@@ -156,7 +188,7 @@ pub fn a_full_socket_is_reported_when_it_drains(make: Make<'_>) {
     while watch.known(Direction::Write).is_empty() {
         // Loopback moves data on in steps, so one look at the far end may not make room.
         drain(&far);
-        watch.rearm();
+        watch.rearm(Interest::WRITABLE);
         rig.turn(Limit::For(Duration::from_millis(1)));
         assert!(start.elapsed() < PATIENCE, "there is room again, but it is not reported");
     }
@@ -467,7 +499,7 @@ pub fn a_turn_that_waits_hinders_nobody(make: Make<'_>) {
         let (near, mut far) = pair();
         let near = rig.watch(near, Interest::READABLE).end(false);
         let watch = rig.watch(near, Interest::READABLE);
-        watch.rearm();
+        watch.rearm(Interest::READABLE);
         thread::sleep(Duration::from_millis(2)); // So that the turn waits with the source, most likely.
         far.write_all(b"x").expect("there is room");
         turning.join().expect("the turn reports the source");

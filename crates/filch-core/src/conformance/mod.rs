@@ -30,10 +30,19 @@ pub mod driver;
 pub mod scheduler;
 pub mod timers;
 
+use crate::runtime::Parts;
+use crate::seam::Scheduler;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
+
+/// The parts of a runtime around `scheduler` that knows no sources and fires no timers: for tests and benches of a
+/// scheduler. [`Living::open`](crate::runtime::Living::open) makes a runtime of them.
+pub fn parts_around(scheduler: Arc<dyn Scheduler>) -> Parts {
+    crate::testing::parts(scheduler)
+}
 
 /// How long a part may take for what a good one does in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -11,3 +11,6 @@ pub use ready::{Direction, Interest, Ready};
 pub use registration::{Readiness, Registration};
 pub use slot::{IoSlot, ReadyEvent};
 pub use slots::{IoSlots, SlotKey};
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests;

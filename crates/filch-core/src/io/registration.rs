@@ -128,7 +128,7 @@ impl Registration {
             return Ok(());
         }
         let parts = self.runtime.access().ok_or_else(runtime_ended)?;
-        parts.driver.rearm(self.source, self.key, interest.add(Interest::BOTH))
+        parts.driver.rearm(self.source, self.key, interest)
     }
 }
 

@@ -192,3 +192,6 @@ impl Living {
         shell.recycle();
     }
 }
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests;

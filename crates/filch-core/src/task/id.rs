@@ -27,6 +27,12 @@ impl Id {
     }
 }
 
+impl Id {
+    pub(super) fn as_u64(self) -> u64 {
+        self.0.get()
+    }
+}
+
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Id({})", self.0)

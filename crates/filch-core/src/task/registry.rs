@@ -1,8 +1,9 @@
 //! All live tasks of a runtime: for its end, for listing and for leak checks.
 //!
-//! Each worker inserts into a list of its own; threads that are no workers share the lists by thread. A list holds no
+//! Each worker inserts into a list of its own; threads that are no workers use the lists in turn. A list holds no
 //! references: a live task is never freed, and it leaves its list before it stops being live.
 
+use super::id::Id;
 use super::join::AbortHandle;
 use super::raw::Header;
 use super::runnable::Runnable;
@@ -41,7 +42,12 @@ impl Shard {
     /// In no list: a blocking call.
     pub(super) const NONE: Shard = Shard(u16::MAX);
 
-    /// The list of a worker, or of a thread that is none.
+    /// Any list, the next one for the next task.
+    pub(super) fn in_turn(id: Id) -> Shard {
+        Shard((id.as_u64() % N_SHARDS as u64) as u16)
+    }
+
+    /// The list of a worker.
     pub(super) fn of(worker: usize) -> Shard {
         Shard((worker % N_SHARDS) as u16)
     }

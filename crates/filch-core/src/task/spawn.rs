@@ -105,13 +105,19 @@ impl Spawn {
         blocking: bool,
     ) -> (NonNull<Header>, JoinHandle<F::Output>) {
         let shell = self.runtime.shell();
-        let shard = if blocking { Shard::NONE } else { Shard::of(context::stripe(shell)) };
+        let id = context::next_id();
+        let shard = match (blocking, context::worker_of(shell)) {
+            (true, _) => Shard::NONE,
+            (false, Some(worker)) => Shard::of(worker),
+            // Why: in turn, so that who spawns here and who completes there seldom meet at one lock.
+            (false, None) => Shard::in_turn(id),
+        };
         let task = allocate(
             future,
             Origin {
                 shell,
                 shard,
-                id: context::next_id(),
+                id,
                 spawned_at: self.spawned_at,
                 name: self.name,
                 claimable: self.claimable,

@@ -137,8 +137,9 @@ impl State {
     /// Transition 2, by reference.
     #[inline]
     pub(super) fn wake_by_ref(&self) -> Woken {
-        // ORDERING: [task-wake] Release hands what was done before the wake to the poll it causes.
-        let before = Snapshot(self.0.fetch_add(WAKE_ONE, AcqRel));
+        // ORDERING: [task-wake] Release hands what was done before the wake to the poll it causes. The poll's own
+        // Acquire takes the future over; all changes of the word are exchanges, so it meets every Release before it.
+        let before = Snapshot(self.0.fetch_add(WAKE_ONE, Release));
         if before.n_wakes() >= WAKE_LIMIT {
             self.take_wake_back();
             return Woken::Nothing;
@@ -160,11 +161,15 @@ impl State {
             return woken;
         }
         // ORDERING: [task-wake] as in `wake_by_ref`; [task-ref] Release as in `drop_ref`.
-        let before = Snapshot(self.0.fetch_add(WAKE_ONE.wrapping_sub(REF_ONE), AcqRel));
+        let before = Snapshot(self.0.fetch_add(WAKE_ONE.wrapping_sub(REF_ONE), Release));
         match (before.is_live(), before.n_wakes()) {
             (true, 0) => Woken::Runnable,
             (true, _) => Woken::Nothing,
-            (false, _) if before.n_refs() == 1 => Woken::Free,
+            (false, _) if before.n_refs() == 1 => {
+                // ORDERING: [task-ref] Acquire by fence, as in `drop_ref`.
+                fence(Acquire);
+                Woken::Free
+            }
             (false, _) => Woken::Nothing,
         }
     }
@@ -188,8 +193,9 @@ impl State {
         if !seen.is_claimable() || !seen.is_live() {
             return seen;
         }
-        // ORDERING: [task-claim] AcqRel pairs with the exchange in `claim`: one of the two is first.
-        Snapshot(self.0.fetch_or(RUNNING, AcqRel))
+        // Why Relaxed: of this step and `claim` one is first, for both change one word; the future was taken over by the
+        // load before, and nobody but a claimer can have touched it since.
+        Snapshot(self.0.fetch_or(RUNNING, Relaxed))
     }
 
     /// Transition 4: the poll answered `Pending`.
@@ -198,8 +204,8 @@ impl State {
         // Why: one less than the limit, so that wakes which were taken back still lead to another poll.
         let covered = seen.n_wakes().min(WAKE_LIMIT - 1);
         let running = if seen.is_claimable() { RUNNING } else { 0 };
-        // ORDERING: [task-poll] Release hands the future to the next poll; Acquire joins [task-wake] for `Woken`.
-        let before = Snapshot(self.0.fetch_sub(covered * WAKE_ONE + running, AcqRel));
+        // ORDERING: [task-poll] Release hands the future to the next poll, which loads the word with Acquire.
+        let before = Snapshot(self.0.fetch_sub(covered * WAKE_ONE + running, Release));
         if before.n_wakes() == covered { Suspended::Idle } else { Suspended::Woken }
     }
 

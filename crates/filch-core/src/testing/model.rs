@@ -13,10 +13,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Wake, Waker};
 
-/// Explores every interleaving of `model` with at most `n_preemptions` forced switches.
+/// Explores every interleaving of `model` with at most `n_preemptions` forced switches; `LOOM_MAX_PREEMPTIONS` says
+/// otherwise.
 pub(crate) fn check(n_preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(n_preemptions);
+    builder.preemption_bound = builder.preemption_bound.or(Some(n_preemptions));
     builder.max_branches = 20_000;
     builder.check(model);
 }

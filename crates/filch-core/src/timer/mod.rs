@@ -215,6 +215,8 @@ impl fmt::Debug for TimerCell {
 #[cfg(all(test, not(filch_loom)))]
 mod tests {
     use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::task::RawWakerVTable;
 
     #[test]
     fn a_cell_is_at_most_32_bytes() {
@@ -230,6 +232,29 @@ mod tests {
         assert_eq!(cell.fire(20, &mut WakeBatch::default()), Expiry::Gone);
         assert!(cell.is_elapsed());
         assert!(!cell.reset_later(30), "a fired cell has left the wheel");
+    }
+
+    #[test]
+    fn a_waker_that_panics_in_its_clone_leaves_the_cell_usable() {
+        const VTABLE: RawWakerVTable =
+            RawWakerVTable::new(|_| panic!("clone"), |_| {}, |_| {}, |_| {});
+        let cell = TimerCell::new(10);
+        // SAFETY: the table's functions use no data.
+        let waker = unsafe { Waker::new(std::ptr::null(), &VTABLE) };
+        assert!(catch_unwind(AssertUnwindSafe(|| cell.poll(&waker))).is_err());
+        assert!(cell.poll(Waker::noop()).is_pending());
+        assert!(catch_unwind(AssertUnwindSafe(|| cell.poll(&waker))).is_err());
+        assert_eq!(cell.fire(10, &mut WakeBatch::default()), Expiry::Gone);
+        assert_eq!(cell.poll(&waker), Poll::Ready(TimerState::Elapsed));
+    }
+
+    #[test]
+    fn a_deadline_saturates_instead_of_meaning_something_else() {
+        for deadline in [0, u64::MAX - 1, u64::MAX] {
+            let cell = TimerCell::new(deadline);
+            assert!(!cell.is_elapsed() && !cell.is_canceled());
+            assert!(cell.reset_later(u64::MAX) && !cell.is_canceled());
+        }
     }
 }
 

@@ -31,9 +31,11 @@ enum Fault {
     NeverRests,
     /// Registers only between two turns.
     HoldsItsLock,
+    /// Takes a request for one direction as the end of a request for the other.
+    KeepsOneRequest,
     /// Claims to see half-closes.
     Boasts,
-    /// Is asked again on its own initiative, so that nothing is an edge.
+    /// Registers everything anew before each turn, so that nothing is an edge.
     RepeatsItself,
 }
 
@@ -56,7 +58,9 @@ impl Driver for Broken {
         let watched = self.watched.lock().expect("no check panics under it");
         if self.has(Fault::RepeatsItself) {
             watched.iter().for_each(|(source, key, interest)| {
-                _ = self.sound.rearm(*source, *key, *interest);
+                _ = self.sound.deregister(*source, *key, false);
+                // SAFETY: the source is open until the check deregisters it, and was deregistered above.
+                _ = unsafe { self.sound.register(*source, *key, *interest) };
             });
         }
         let _held = self.has(Fault::HoldsItsLock).then_some(watched);
@@ -101,6 +105,11 @@ impl Driver for Broken {
     }
 
     fn rearm(&self, source: RawSource, key: SlotKey, interest: Interest) -> io::Result<()> {
+        if self.has(Fault::KeepsOneRequest) {
+            self.sound.deregister(source, key, false)?;
+            // SAFETY: the source is open by the check's promise, and was deregistered above.
+            return unsafe { self.sound.register(source, key, interest) };
+        }
         self.sound.rearm(source, key, interest)
     }
 
@@ -116,6 +125,7 @@ impl Driver for Broken {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.sound.capabilities();
         capabilities.rdhup |= self.has(Fault::Boasts);
+        capabilities.edge &= !self.has(Fault::KeepsOneRequest);
         capabilities
     }
 }
@@ -154,5 +164,6 @@ rejected! {
     a_driver_that_never_rests: Epoll, NeverRests, an_unpark_ends_one_turn_only;
     a_driver_that_repeats_itself: Epoll, RepeatsItself, readiness_is_reported_once_until_it_changes;
     a_driver_that_holds_its_lock: Epoll, HoldsItsLock, a_turn_that_waits_hinders_nobody;
+    a_driver_that_keeps_one_request: Epoll, KeepsOneRequest, a_report_leaves_the_other_direction_asked;
     a_driver_that_boasts: Polling, Boasts, a_half_closed_peer_wakes_the_reader;
 }

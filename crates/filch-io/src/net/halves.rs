@@ -2,6 +2,7 @@
 //!
 //! A socket reads and writes through a shared reference, so the halves are references and need no lock.
 
+use super::TcpStream;
 use super::stream::{Stream, StreamIo};
 use filch_core::io::{Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -315,6 +316,66 @@ impl<S: Stream> OwnedWriteHalf<S> {
     /// When the stream is not connected any more.
     pub fn peer_addr(&self) -> Result<<S::Io as StreamIo>::Address> {
         self.stream.source().io().peer_address()
+    }
+}
+
+impl ReadHalf<'_, TcpStream> {
+    /// Reads without taking away: the next read sees the same bytes.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is taken away.
+    pub async fn peek(&mut self, buf: &mut [u8]) -> Result<usize> {
+        self.0.peek(buf).await
+    }
+
+    /// Polls for bytes without taking them away.
+    pub fn poll_peek(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        self.0.poll_peek(cx, buf)
+    }
+}
+
+impl OwnedReadHalf<TcpStream> {
+    /// Reads without taking away: the next read sees the same bytes.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is taken away.
+    pub async fn peek(&mut self, buf: &mut [u8]) -> Result<usize> {
+        self.stream.peek(buf).await
+    }
+
+    /// Polls for bytes without taking them away.
+    pub fn poll_peek(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        self.stream.poll_peek(cx, buf)
+    }
+}
+
+impl<S: Stream> AsRef<S> for ReadHalf<'_, S> {
+    fn as_ref(&self) -> &S {
+        self.0
+    }
+}
+
+impl<S: Stream> AsRef<S> for WriteHalf<'_, S> {
+    fn as_ref(&self) -> &S {
+        self.0
+    }
+}
+
+impl<S: Stream> AsRef<S> for OwnedReadHalf<S> {
+    fn as_ref(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: Stream> AsRef<S> for OwnedWriteHalf<S> {
+    fn as_ref(&self) -> &S {
+        &self.stream
     }
 }
 

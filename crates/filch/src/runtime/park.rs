@@ -43,7 +43,6 @@ impl Park for DriverPark {
 
     fn turn(&self, limit: Limit, alone: &dyn Fn() -> bool, wakes: &mut WakeBatch) {
         if limit == Limit::Zero {
-            self.buffers.drain_all(&*self.timers);
             self.wait(Limit::Zero, wakes);
         } else {
             // Why first: who arms a timer from here on knows that it must unpark this thread.

@@ -1,5 +1,8 @@
 //! The behavior of the facade, as a user sees it.
 
 mod macros;
+mod random;
+mod suite;
 mod task;
 mod tools;
+mod watchdog;

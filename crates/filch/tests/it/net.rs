@@ -20,7 +20,10 @@ fn runtimes() -> Vec<Runtime> {
     [Builder::new_multi_thread, Builder::new_current_thread]
         .into_iter()
         .flat_map(|flavor| {
-            [flavor().driver(filch_driver::Epoll::new).build(), flavor().driver(filch_driver::Polling::new).build()]
+            [
+                flavor().driver(filch_driver::Epoll::new).build(),
+                flavor().driver(filch_driver::Polling::new).build(),
+            ]
         })
         .map(|runtime| runtime.expect("the stock parts fit"))
         .collect()
@@ -40,7 +43,8 @@ async fn in_time<F: Future>(future: F) -> F::Output {
 
 /// Two connected TCP streams.
 async fn tcp_pair() -> (filch::net::TcpStream, filch::net::TcpStream) {
-    let listener = filch::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+    let listener =
+        filch::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
     let address = listener.local_addr().expect("it is bound");
     let client = filch::spawn(async move { filch::net::TcpStream::connect(address).await });
     let (server, peer) = listener.accept().await.expect("a client connects");

@@ -66,7 +66,7 @@ impl Rig {
         let key = self.slots.0.take();
         // SAFETY: the source is open; the watch keeps it open and deregisters it. Each source gets one watch.
         match unsafe { self.driver.register(raw(&source), key, interest) } {
-            Ok(()) => Ok(Watch { rig: self.clone(), key, interest, source: Some(source) }),
+            Ok(()) => Ok(Watch { rig: self.clone(), key, source: Some(source) }),
             Err(error) => {
                 self.slots.0.give_back(key, &mut WakeBatch::default());
                 Err(error)
@@ -104,7 +104,6 @@ impl Rig {
 pub(super) struct Watch<S: Source> {
     rig: Rig,
     key: SlotKey,
-    interest: Interest,
     source: Option<S>,
 }
 
@@ -131,9 +130,9 @@ impl<S: Source> Watch<S> {
 
     /// Asks again where the driver must be asked.
     #[track_caller]
-    pub(super) fn rearm(&self) {
+    pub(super) fn rearm(&self, interest: Interest) {
         if !self.rig.driver.capabilities().edge {
-            let rearmed = self.rig.driver.rearm(raw(self.source()), self.key, self.interest);
+            let rearmed = self.rig.driver.rearm(raw(self.source()), self.key, interest);
             rearmed.expect("a watched source can be re-armed");
         }
     }
@@ -159,7 +158,7 @@ impl<S: Source> Watch<S> {
             }
             let left = PATIENCE.saturating_sub(start.elapsed());
             assert!(!left.is_zero(), "the driver has not reported {direction:?}, only {ready:?}");
-            self.rearm();
+            self.rearm(direction.interest());
             self.rig.turn(Limit::For(left));
         }
     }

@@ -49,7 +49,8 @@ fn cleared_readiness_waits_for_the_next_event() {
         b.write_all(b"y").expect("there is room");
         let n = in_time(a.async_io(Interest::READABLE, |mut a| a.read(&mut [0; 9]))).await;
         assert_eq!(n.expect("the peer lives"), 1);
-        let error = a.try_io(Interest::READABLE, |mut a| a.read(&mut [0; 9])).expect_err("nothing more");
+        let error =
+            a.try_io(Interest::READABLE, |mut a| a.read(&mut [0; 9])).expect_err("nothing more");
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
     });
 }
@@ -61,7 +62,10 @@ fn a_mutable_guard_lends_the_object() {
         let mut a = AsyncFd::new(a).expect("a socket can be watched");
         b.write_all(b"x").expect("there is room");
         let mut guard = a.readable_mut().await.expect("the driver lives");
-        let n = guard.try_io(|fd| fd.get_mut().read(&mut [0; 9])).expect("it is readable").expect("the peer lives");
+        let n = guard
+            .try_io(|fd| fd.get_mut().read(&mut [0; 9]))
+            .expect("it is readable")
+            .expect("the peer lives");
         assert_eq!(n, 1);
     });
 }
@@ -77,7 +81,10 @@ fn what_cannot_be_watched_is_refused_and_handed_back() {
 
         for closed in [-1, 1_000_000 as RawFd] {
             let error = AsyncFd::new(closed).expect_err("not open");
-            assert!(error.raw_os_error() == Some(9) || error.kind() == ErrorKind::InvalidInput, "{error}");
+            assert!(
+                error.raw_os_error() == Some(9) || error.kind() == ErrorKind::InvalidInput,
+                "{error}"
+            );
         }
     });
 }
@@ -88,7 +95,10 @@ fn one_descriptor_is_not_watched_twice() {
         let (a, _b) = pair();
         let fd = a.as_raw_fd();
         let first = AsyncFd::new(a).expect("a socket can be watched");
-        assert_eq!(AsyncFd::new(fd).expect_err("it is watched already").kind(), ErrorKind::AlreadyExists);
+        assert_eq!(
+            AsyncFd::new(fd).expect_err("it is watched already").kind(),
+            ErrorKind::AlreadyExists
+        );
         drop(first.into_inner());
     });
 }

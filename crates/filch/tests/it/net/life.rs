@@ -17,7 +17,9 @@ fn a_socket_waits_no_longer_than_its_runtime_lives() {
         });
         drop(runtime);
         let other = filch::runtime::Runtime::new().expect("the stock parts fit");
-        let error = other.block_on(async { in_time(client.read_u8()).await }).expect_err("its runtime has ended");
+        let error = other
+            .block_on(async { in_time(client.read_u8()).await })
+            .expect_err("its runtime has ended");
         assert!(error.to_string().contains("ended"), "{error}");
     }
 }
@@ -42,7 +44,7 @@ fn a_socket_works_under_a_foreign_executor() {
     // Only a runtime with workers of its own looks for events while nobody is in its `block_on`.
     let runtime = filch::runtime::Builder::new_multi_thread().build().expect("the stock parts fit");
     let (mut client, mut server) = runtime.block_on(async { tcp_pair().await });
-    let handle = runtime.handle().clone();
+    let handle = *runtime.handle();
     let reading = std::thread::spawn(move || {
         let _entered = handle.enter();
         futures_lite::future::block_on(client.read_u8())
@@ -67,8 +69,12 @@ fn a_duplicate_outlives_its_socket_without_disturbing_the_next_one() {
             drop(client);
             // Most likely gets the number of the dropped socket.
             let quiet = UdpSocket::bind("127.0.0.1:0").await.expect("loopback has free ports");
-            server.write_all(b"for the duplicate").await.expect("the duplicate keeps the connection");
-            let disturbed = filch::time::timeout(Duration::from_micros(100), quiet.readable()).await;
+            server
+                .write_all(b"for the duplicate")
+                .await
+                .expect("the duplicate keeps the connection");
+            let disturbed =
+                filch::time::timeout(Duration::from_micros(100), quiet.readable()).await;
             assert!(disturbed.is_err(), "nobody sent to this socket");
             drop(duplicate);
         }

@@ -27,11 +27,15 @@ fn accepts_at_the_limit() {
             let mut client = client.await.expect("there is one descriptor");
             let cpu = cpu_time(&stat);
             filch::time::sleep(Duration::from_millis(200)).await;
-            assert!(!accepting.is_finished(), "there is no descriptor to accept with, and that is no error");
+            assert!(
+                !accepting.is_finished(),
+                "there is no descriptor to accept with, and that is no error"
+            );
             let burned = cpu_time(&stat) - cpu;
             assert!(burned < Duration::from_millis(100), "it spins: {burned:?} of CPU in 200 ms");
             hoard.clear();
-            let (stream, _) = super::in_time(accepting).await.expect("no panic").expect("there is room again");
+            let (stream, _) =
+                super::in_time(accepting).await.expect("no panic").expect("there is room again");
             drop(stream);
             assert_eq!(client.read(&mut [0]).await.expect("the end"), 0);
         });
@@ -53,7 +57,8 @@ fn cpu_time(stat: &File) -> Duration {
 fn accepting_waits_at_the_descriptor_limit() {
     let program = std::env::current_exe().expect("a test has a path");
     let script = "ulimit -n 100 && exec \"$0\" --ignored --exact net::limit::accepts_at_the_limit";
-    let output = Command::new("sh").arg("-c").arg(script).arg(program).output().expect("there is a shell");
+    let output =
+        Command::new("sh").arg("-c").arg(script).arg(program).output().expect("there is a shell");
     assert!(
         output.status.success(),
         "{}{}",

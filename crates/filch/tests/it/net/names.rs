@@ -7,8 +7,12 @@ use std::io::ErrorKind;
 #[test]
 fn localhost_is_found() {
     on_each(|| async {
-        let addresses: Vec<_> = lookup_host("localhost:80").await.expect("every machine has it").collect();
-        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80), "{addresses:?}");
+        let addresses: Vec<_> =
+            lookup_host("localhost:80").await.expect("every machine has it").collect();
+        assert!(
+            addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80),
+            "{addresses:?}"
+        );
         assert!(!addresses.is_empty());
     });
 }

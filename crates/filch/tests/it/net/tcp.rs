@@ -62,7 +62,8 @@ fn connect_goes_on_to_the_next_address() {
         drop(dead);
         let alive = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let addresses = [dead_address, alive.local_addr().expect("it is bound")];
-        let stream = TcpStream::connect(addresses.as_slice()).await.expect("the second one listens");
+        let stream =
+            TcpStream::connect(addresses.as_slice()).await.expect("the second one listens");
         assert_eq!(stream.peer_addr().expect("it is connected"), addresses[1]);
     });
 }
@@ -81,7 +82,8 @@ fn halves_in_two_tasks_wake_each_their_own() {
         let (client, server) = tcp_pair().await;
         let (mut reader, mut writer) = client.into_split();
         let (mut far_reader, mut far_writer) = server.into_split();
-        let reading = filch::spawn(async move { (reader.read_u8().await.expect("a byte comes"), reader) });
+        let reading =
+            filch::spawn(async move { (reader.read_u8().await.expect("a byte comes"), reader) });
         // Fills both buffers, so that the writer has to wait while the reader does.
         let sent = 20_000_000;
         let writing = filch::spawn(async move {
@@ -163,7 +165,10 @@ fn a_reset_wakes_who_waits_to_write() {
         server.set_linger(Some(Duration::ZERO)).expect("zero is allowed");
         drop(server);
         let error = in_time(writing).await.expect("no panic").expect_err("the peer is gone");
-        assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+            "{error}"
+        );
     });
 }
 
@@ -189,15 +194,25 @@ fn trying_without_waiting_says_would_block() {
     on_each(|| async {
         let (client, mut server) = tcp_pair().await;
         let mut buf = [0; 10];
-        assert_eq!(client.try_read(&mut buf).expect_err("nothing yet").kind(), ErrorKind::WouldBlock);
+        assert_eq!(
+            client.try_read(&mut buf).expect_err("nothing yet").kind(),
+            ErrorKind::WouldBlock
+        );
         server.write_all(b"abc").await.expect("there is room");
         client.readable().await.expect("the driver lives");
         assert_eq!(client.try_read(&mut buf).expect("it is readable"), 3);
-        assert_eq!(client.try_read(&mut buf).expect_err("nothing more").kind(), ErrorKind::WouldBlock);
-        assert_eq!(client.try_read(&mut buf).expect_err("nothing more").kind(), ErrorKind::WouldBlock);
+        assert_eq!(
+            client.try_read(&mut buf).expect_err("nothing more").kind(),
+            ErrorKind::WouldBlock
+        );
+        assert_eq!(
+            client.try_read(&mut buf).expect_err("nothing more").kind(),
+            ErrorKind::WouldBlock
+        );
         client.writable().await.expect("the driver lives");
         assert_eq!(client.try_write(b"x").expect("there is room"), 1);
-        let ready = server.ready(Interest::READABLE | Interest::WRITABLE).await.expect("the driver lives");
+        let ready =
+            server.ready(Interest::READABLE | Interest::WRITABLE).await.expect("the driver lives");
         assert!(ready.is_readable() || ready.is_writable());
     });
 }
@@ -217,7 +232,8 @@ fn readable_comes_again_for_each_event() {
                     }
                 }
             };
-            let (byte, written) = filch::join!(read, server.write_all(std::slice::from_ref(&round)));
+            let (byte, written) =
+                filch::join!(read, server.write_all(std::slice::from_ref(&round)));
             written.expect("there is room");
             assert_eq!(byte, round);
         }
@@ -227,7 +243,8 @@ fn readable_comes_again_for_each_event() {
 #[test]
 fn many_tasks_accept_from_one_listener() {
     on_each(|| async {
-        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports"));
+        let listener =
+            Arc::new(TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports"));
         let address = listener.local_addr().expect("it is bound");
         let accepting: Vec<_> = (0..5)
             .map(|_| {
@@ -252,7 +269,7 @@ fn a_dropped_accept_loses_no_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let address = listener.local_addr().expect("it is bound");
         for n_polls in 0..4 {
-            let mut accept = std::pin::pin!(listener.accept());
+            let mut accept = Box::pin(listener.accept());
             for _ in 0..n_polls {
                 let polled = filch::time::timeout(Duration::ZERO, accept.as_mut()).await;
                 assert!(polled.is_err(), "nobody has connected");
@@ -269,7 +286,8 @@ fn a_dropped_accept_loses_no_connection() {
 fn a_blocking_stream_of_std_is_made_non_blocking() {
     on_each(|| async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let mut peer = std::net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        let mut peer = std::net::TcpStream::connect(listener.local_addr().expect("it is bound"))
+            .expect("it listens");
         let (accepted, _) = listener.accept().expect("one has connected");
         let mut stream = TcpStream::from_std(accepted).expect("an open stream");
         let read = filch::spawn(async move { stream.read_u8().await });
@@ -280,7 +298,10 @@ fn a_blocking_stream_of_std_is_made_non_blocking() {
         let listener = TcpListener::from_std(listener).expect("an open listener");
         let accepting = filch::spawn(async move { listener.accept().await });
         filch::task::yield_now().await;
-        drop(std::net::TcpStream::connect(peer.peer_addr().expect("it is connected")).expect("it listens"));
+        drop(
+            std::net::TcpStream::connect(peer.peer_addr().expect("it is connected"))
+                .expect("it listens"),
+        );
         in_time(accepting).await.expect("no panic").expect("one has connected");
     });
 }
@@ -319,7 +340,10 @@ fn options_are_kept() {
         let socket = TcpSocket::new_v4().expect("the limit is not reached");
         socket.set_reuseaddr(true).expect("an open socket");
         socket.set_keepalive(true).expect("an open socket");
-        assert!(socket.reuseaddr().expect("an open socket") && socket.keepalive().expect("an open socket"));
+        assert!(
+            socket.reuseaddr().expect("an open socket")
+                && socket.keepalive().expect("an open socket")
+        );
         socket.bind("127.0.0.1:0".parse().expect("an address")).expect("loopback has free ports");
         let listener = socket.listen(7).expect("it is bound");
         let address = listener.local_addr().expect("it is bound");
@@ -334,7 +358,9 @@ fn options_are_kept() {
 fn vectored_writes_keep_their_order() {
     on_each(|| async {
         let (mut client, mut server) = tcp_pair().await;
-        let n = client.write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cde")]).await;
+        let n = client
+            .write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cde")])
+            .await;
         assert_eq!(n.expect("there is room"), 5);
         drop(client);
         let mut all = String::new();

@@ -13,7 +13,8 @@ async fn socket() -> UdpSocket {
 fn datagrams_arrive_whole_and_with_their_sender() {
     on_each(|| async {
         let (a, b) = (socket().await, socket().await);
-        let (address_a, address_b) = (a.local_addr().expect("bound"), b.local_addr().expect("bound"));
+        let (address_a, address_b) =
+            (a.local_addr().expect("bound"), b.local_addr().expect("bound"));
         let receiving = filch::spawn(async move {
             let mut buf = [0; 100];
             let (peeked, _) = b.peek_from(&mut buf).await.expect("one comes");

@@ -13,7 +13,8 @@ struct Place(PathBuf);
 impl Place {
     fn new() -> Place {
         static N: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("filch-test-{}-{}", std::process::id(), N.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("filch-test-{}-{}", std::process::id(), N.fetch_add(1, Ordering::Relaxed));
         Place(std::env::temp_dir().join(name))
     }
 }
@@ -51,8 +52,11 @@ fn bytes_come_back_from_an_echo() {
 fn a_full_queue_makes_a_connect_wait() {
     on_each(|| async {
         let place = Place::new();
-        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("below the limit");
-        socket.bind(&socket2::SockAddr::unix(&place.0).expect("a short path")).expect("the path is free");
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)
+            .expect("below the limit");
+        socket
+            .bind(&socket2::SockAddr::unix(&place.0).expect("a short path"))
+            .expect("the path is free");
         socket.listen(0).expect("it is bound");
         let listener = UnixListener::from_std(socket.into()).expect("an open listener");
         let clients: Vec<_> = (0..5)
