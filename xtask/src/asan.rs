@@ -1,6 +1,7 @@
-//! The test suite under AddressSanitizer and LeakSanitizer, after a canary has shown that both report.
+//! The test suite and a short soak under AddressSanitizer and LeakSanitizer, after a canary has shown that both report.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::manifest::Manifest;
 use crate::outcome::{Outcome, Trouble};
@@ -25,14 +26,16 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     check()
 }
 
-/// Runs the canary, then all tests of the published crates but the doc tests.
+/// Runs the canary, all tests of the published crates but the doc tests, and the soak for a moment.
 pub(crate) fn check() -> Outcome {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(Trouble::Missing(format!("the sanitizers are set up for {TARGET} only")));
     }
     let folder = sh::target_dir("asan");
     canary(&folder)?;
-    suite(&folder)
+    let tally = suite(&folder)?;
+    soak(&folder)?;
+    Ok(tally)
 }
 
 fn canary(folder: &Path) -> Result<(), Trouble> {
@@ -55,23 +58,28 @@ fn must_report(binary: &Path, mode: &str, report: &str) -> Result<(), Trouble> {
 }
 
 fn suite(folder: &Path) -> Outcome {
-    let mut command = sh::nightly(&[
-        "cargo",
-        "test",
-        "--quiet",
-        "--all-features",
-        "--no-fail-fast",
-        "--target",
-        TARGET,
-    ])?;
+    let mut command =
+        sanitized(folder, &["cargo", "test", "--quiet", "--all-features", "--no-fail-fast"])?;
     // Why not the doc tests: each is a program of its own, and their code is that of the unit tests.
     command.args(["--lib", "--tests"]);
     for manifest in Manifest::published() {
         command.args(["--package", &manifest.name]);
     }
-    command
-        .env("CARGO_TARGET_DIR", folder)
-        .env("RUSTFLAGS", "-Zsanitizer=address -Zrandomize-layout");
-    command.env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_init_order=1");
     sh::test(command.args(["--", "--test-threads=2"]))
+}
+
+/// Random load finds what no test thought of; a few seconds already take every path many times.
+fn soak(folder: &Path) -> Result<(), Trouble> {
+    let mut command =
+        sanitized(folder, &["cargo", "run", "--quiet", "--package", "benches", "--bin", "soak"])?;
+    sh::run(command.args(["--", "--seconds", "15"]))
+}
+
+/// A command of the nightly that builds for the sanitizer and runs what it built.
+fn sanitized(folder: &Path, args: &[&str]) -> Result<Command, Trouble> {
+    let mut command = sh::nightly(args)?;
+    command.args(["--target", TARGET]).env("CARGO_TARGET_DIR", folder);
+    command.env("RUSTFLAGS", "-Zsanitizer=address -Zrandomize-layout");
+    command.env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_init_order=1");
+    Ok(command)
 }

@@ -97,7 +97,11 @@ fn summarize(results: &[Finished]) -> Outcome {
 }
 
 fn fmt() -> Outcome {
-    sh::run(&mut sh::cargo(["fmt", "--all", "--check"])).map(|()| Tally::NONE)
+    let workspaces = ["Cargo.toml", "interop/Cargo.toml"];
+    for manifest in workspaces.into_iter().filter(|manifest| sh::root().join(manifest).is_file()) {
+        sh::run(&mut sh::cargo(["fmt", "--all", "--check", "--manifest-path", manifest]))?;
+    }
+    Ok(Tally::NONE)
 }
 
 fn clippy() -> Outcome {

@@ -14,16 +14,7 @@ pub(crate) fn check() -> Outcome {
 }
 
 fn soak(profile: &[&str], args: &[String]) -> Outcome {
-    let mut command = sh::cargo([
-        "run",
-        "--quiet",
-        "--package",
-        "benches",
-        "--features",
-        "filch",
-        "--bin",
-        "soak",
-    ]);
+    let mut command = sh::cargo(["run", "--quiet", "--package", "benches", "--bin", "soak"]);
     // Why no limit from outside: the program ends itself, and `--seconds` may be hours.
     sh::run_unlimited(command.args(profile).arg("--").args(args))?;
     Ok(Tally { passed: 1, ..Tally::NONE })

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::timers::lateness_us;
+use super::timers::lateness;
 use super::{WARM_UP, scaled};
 use crate::report::{Meter, Report};
 use crate::rt::Rt;
@@ -54,7 +54,7 @@ pub(super) fn blocked_2<R: Rt>(rt: &R, _: f64) -> Report {
     blocked(rt, 2)
 }
 
-/// Counts the ticks that were due while every blocker was blocking: the others would hide them.
+/// Counts the ticks that were pending while every blocker was blocking: the others would hide them.
 fn blocked<R: Rt>(rt: &R, blockers: usize) -> Report {
     const TICKERS: usize = 100;
     const BLOCK: Duration = Duration::from_millis(500);
@@ -76,11 +76,14 @@ fn blocked<R: Rt>(rt: &R, blockers: usize) -> Report {
         for blocker in blockers {
             last_start = blocker.await;
         }
+        let block = last_start..last_start + BLOCK;
         let mut late_us = Vec::new();
         for ticker in tickers {
             let ticks = ticker.await.into_iter();
-            let counted = ticks.filter(|(due, _)| (last_start..last_start + BLOCK).contains(due));
-            late_us.extend(counted.map(|(_, late_us)| late_us));
+            // It was pending for some part of the block.
+            let counted =
+                ticks.filter(|(due, late)| *due < block.end && block.start < *due + *late);
+            late_us.extend(counted.map(|(_, late)| late.as_secs_f64() * 1e6));
         }
         late_us
     });
@@ -88,13 +91,13 @@ fn blocked<R: Rt>(rt: &R, blockers: usize) -> Report {
 }
 
 /// When each tick was due, and how late it was.
-async fn tick_until<R: Rt>(until: Instant) -> Vec<(Instant, f64)> {
+async fn tick_until<R: Rt>(until: Instant) -> Vec<(Instant, Duration)> {
     const TICK: Duration = Duration::from_millis(1);
 
     let mut ticks = Vec::new();
     while Instant::now() < until {
         let due = Instant::now() + TICK;
-        ticks.push((due, lateness_us::<R>(TICK).await));
+        ticks.push((due, lateness::<R>(TICK).await));
     }
     ticks
 }

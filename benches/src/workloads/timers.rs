@@ -83,13 +83,13 @@ pub(super) fn timer_100k<R: Rt>(rt: &R, scale: f64) -> Report {
         let sleeping = |n: usize| {
             R::spawn(async move {
                 let duration = Duration::from_millis(1 + n as u64 % 1000);
-                lateness_us::<R>(duration).await
+                lateness::<R>(duration).await
             })
         };
         let handles: Vec<_> = (0..tasks).map(sleeping).collect();
         let mut late = Vec::with_capacity(tasks);
         for handle in handles {
-            late.push(handle.await);
+            late.push(handle.await.as_secs_f64() * 1e6);
         }
         late
     }
@@ -107,12 +107,13 @@ pub(super) fn timer_sleep_1ms<R: Rt>(rt: &R, scale: f64) -> Report {
     let sleeps = scaled(500, scale);
     rt.run_inside(async move {
         for _ in 0..10 {
-            lateness_us::<R>(Duration::from_millis(1)).await;
+            lateness::<R>(Duration::from_millis(1)).await;
         }
         let mut late = Vec::with_capacity(sleeps);
         let meter = Meter::start();
         for _ in 0..sleeps {
-            late.push(lateness_us::<R>(Duration::from_millis(1)).await);
+            let lateness = lateness::<R>(Duration::from_millis(1)).await;
+            late.push(lateness.as_secs_f64() * 1e6);
         }
         meter.stop(sleeps).with_percentiles(late)
     })
@@ -123,11 +124,10 @@ pub(super) fn timer_sleep_1ms<R: Rt>(rt: &R, scale: f64) -> Report {
 /// # Panics
 ///
 /// Panics when it ends early, which no runtime may do.
-pub(super) async fn lateness_us<R: Rt>(duration: Duration) -> f64 {
+pub(super) async fn lateness<R: Rt>(duration: Duration) -> Duration {
     let due = Instant::now() + duration;
     R::sleep(duration).await;
-    let late = Instant::now().checked_duration_since(due).expect("no sleep ends early");
-    late.as_secs_f64() * 1e6
+    Instant::now().checked_duration_since(due).expect("no sleep ends early")
 }
 
 /// CPU in 2 s with one 10 s sleep pending.

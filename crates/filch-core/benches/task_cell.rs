@@ -80,8 +80,10 @@ fn yielding(runtime: RuntimeRef) -> JoinHandle<()> {
     }))
 }
 
-/// Each measurement by its name, as something to do once.
-fn measurements(runtime: RuntimeRef) -> Vec<(&'static str, Box<dyn FnMut()>)> {
+/// A name, and what to do once.
+type Measurement = (&'static str, Box<dyn FnMut()>);
+
+fn measurements(runtime: RuntimeRef) -> Vec<Measurement> {
     let (waits, waker) = waiting(runtime);
     let cloned = waker.clone();
     let yields = yielding(runtime);

@@ -246,6 +246,11 @@ pub trait Timers: Send + Sync + 'static {
     /// deadline is filed again; a canceled one is dropped.
     fn expire(&self, now: u64, wakes: &mut WakeBatch);
 
+    /// About how many cells are filed. Many mean that timers may be fired in batches; zero, that they never are.
+    fn n_filed(&self) -> usize {
+        0
+    }
+
     /// The runtime ends: gives every cell up by [`TimerCell::abandon`].
     fn abandon(&self, wakes: &mut WakeBatch);
 }

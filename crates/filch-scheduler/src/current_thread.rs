@@ -1,9 +1,11 @@
 //! The scheduler of a single thread: tasks run inside `block_on`, on the thread that calls it.
 //!
-//! One thread drives at a time; a second `block_on` waits for its turn.
+//! One thread drives at a time; a second `block_on` polls its future on its own and waits for its turn to drive.
 
+use crate::baton::{Baton, Driving};
 use crate::idle::Idle;
 use filch_core::coop::Budget;
+use filch_core::runtime::block_on_thread;
 use filch_core::seam::{Hint, Limit, Park, Scheduler};
 use filch_core::sys::sync::Mutex;
 use filch_core::sys::sync::atomic::AtomicBool;
@@ -13,12 +15,12 @@ use filch_core::{RuntimeRef, WakeBatch, context};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 thread_local! {
     /// The driving loop of this thread, or null.
@@ -35,7 +37,7 @@ pub struct CurrentThread {
     idle: Arc<Idle>,
     started: OnceLock<(RuntimeRef, Arc<dyn Park>)>,
     /// Held by the thread that drives.
-    driving: Mutex<()>,
+    baton: Baton,
 }
 
 /// The state of a thread that drives.
@@ -60,7 +62,7 @@ impl CurrentThread {
             injected: Mutex::new(VecDeque::new()),
             idle: Arc::new(Idle::new(1)),
             started: OnceLock::new(),
-            driving: Mutex::new(()),
+            baton: Baton::default(),
         }
     }
 
@@ -76,6 +78,21 @@ impl CurrentThread {
                 park.unpark();
             }
         }
+    }
+
+    /// Waits until nobody else drives; polls `future` meanwhile. `None`: it is done.
+    // Why polled: what the thread that drives waits for may be up to this future.
+    fn wait_for_turn(&self, mut future: Pin<&mut dyn Future<Output = ()>>) -> Option<Driving<'_>> {
+        let mut driving = self.baton.try_take();
+        if driving.is_none() {
+            block_on_thread(pin!(poll_fn(|cx| {
+                if future.as_mut().poll(cx).is_pending() {
+                    driving = Some(ready!(self.baton.poll_take(cx)));
+                }
+                Poll::Ready(())
+            })));
+        }
+        driving
     }
 
     fn with_loop<R>(&self, f: impl FnOnce(Option<&Loop<'_>>) -> R) -> R {
@@ -104,11 +121,11 @@ impl Scheduler for CurrentThread {
         task.into_iter().for_each(|task| self.inject(task));
     }
 
-    fn block_on(&self, future: Pin<&mut dyn Future<Output = ()>>) {
+    fn block_on(&self, mut future: Pin<&mut dyn Future<Output = ()>>) {
         let (runtime, park) =
             self.started.get().expect("the runtime starts its scheduler before it is used");
-        let _driving = self.driving.lock();
-        // SAFETY: `shutdown` takes `driving` before it returns; there is one worker, index 0.
+        let Some(_driving) = self.wait_for_turn(future.as_mut()) else { return };
+        // SAFETY: `shutdown` takes the baton before it returns; there is one worker, index 0.
         let _worker = unsafe { runtime.enter_worker(0) };
         let _budget = BudgetGuard(context::budget());
         let driving = Loop { scheduler: self, queue: RefCell::default() };
@@ -116,7 +133,7 @@ impl Scheduler for CurrentThread {
     }
 
     fn shutdown(&self) {
-        let _driving = self.driving.lock();
+        let _driving = self.wait_for_turn(pin!(pending()));
         let injected = std::mem::take(&mut *self.injected.lock());
         drop(injected); // Unlocked: a future's drop is user code.
     }

@@ -7,11 +7,13 @@
 //! - `spin`: whether to look a little longer before parking.
 //! - `worker`: the loop.
 //! - `lookout`: the thread that notices work behind a worker that is stuck in a poll.
+//! - `baton`: which thread drives a current-thread scheduler.
 //! - [`MultiThread`], [`CurrentThread`]: the two schedulers.
 //! - [`BlockingPool`]: threads for calls that block.
 //!
 //! It has never heard of sockets or timers: its threads wait in a [`Park`](filch_core::seam::Park).
 
+mod baton;
 mod blocking;
 mod current_thread;
 pub mod idle;

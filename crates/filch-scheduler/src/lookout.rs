@@ -1,7 +1,8 @@
 //! The lookout: a thread that notices work behind a worker that is stuck in a poll, and work that lasts.
 //!
-//! It polls no task. It watches only while a worker runs and another one is parked; otherwise it sleeps. A sample reads,
-//! per worker, how many polls have begun and whether something is queued:
+//! It polls no task. It watches only while a worker runs and another one is parked; otherwise it sleeps. It looks every
+//! millisecond while tasks are queued, and seldom while the only thing to fear is that nobody waits in the driver. A
+//! sample reads, per worker, how many polls have begun and whether something is queued:
 //!
 //! - a poll that lasts from one sample to the next with a task in the LIFO slot: the task moves to the injector;
 //! - such a poll with tasks queued here or in the injector, or with nobody in the driver: a parked worker is woken;
@@ -9,9 +10,8 @@
 
 use crate::multi_thread::MultiThread;
 use filch_core::sys::Duration;
-use filch_core::sys::sync::atomic::AtomicBool;
 use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use filch_core::sys::sync::atomic::fence;
+use filch_core::sys::sync::atomic::{AtomicBool, AtomicU8, fence};
 use filch_core::sys::thread::{self, Thread};
 use std::sync::OnceLock;
 
@@ -19,14 +19,22 @@ use std::sync::OnceLock;
 // Why: a task behind a stuck worker starts within two periods; a sample costs about 10 µs, one hundredth of it
 // (design.md §4).
 const PERIOD: Duration = Duration::from_millis(1);
+/// The time between two samples while nothing is queued.
+// Why: a worker that leaves the driver seldom gets stuck, and a program that only waits for time does it every time.
+const SELDOM: Duration = Duration::from_millis(8);
 /// After so many samples without a finding the lookout sleeps.
 // Why: waking it costs a wake of a thread, so that a busy program should not do it at every turn.
 const N_QUIET_SAMPLES: u32 = 8;
 
+const ASLEEP: u8 = 0;
+const SELDOMLY: u8 = 1;
+const CLOSELY: u8 = 2;
+
 /// The lookout's switch, and its thread.
 #[derive(Debug)]
 pub(crate) struct Lookout {
-    is_watching: AtomicBool,
+    /// [`ASLEEP`], [`SELDOMLY`] or [`CLOSELY`].
+    watching: AtomicU8,
     is_stopped: AtomicBool,
     thread: OnceLock<Thread>,
     n_workers: usize,
@@ -42,25 +50,33 @@ struct Sample {
 impl Lookout {
     pub(crate) fn new(n_workers: usize) -> Self {
         Lookout {
-            is_watching: AtomicBool::new(false),
+            watching: AtomicU8::new(ASLEEP),
             is_stopped: AtomicBool::new(false),
             thread: OnceLock::new(),
             n_workers,
         }
     }
 
-    /// Call when something may come to wait behind a running worker while another one is parked.
+    /// Call when something waits behind a running worker while another one is parked.
     #[inline]
     pub(crate) fn watch(&self) {
-        if !self.is_watching.load(Relaxed) {
-            self.begin();
+        if self.watching.load(Relaxed) < CLOSELY {
+            self.begin(CLOSELY);
+        }
+    }
+
+    /// Call when a worker runs and nobody waits in the driver while another one is parked.
+    #[inline]
+    pub(crate) fn watch_seldom(&self) {
+        if self.watching.load(Relaxed) < SELDOMLY {
+            self.begin(SELDOMLY);
         }
     }
 
     #[cold]
-    fn begin(&self) {
+    fn begin(&self, watching: u8) {
         // ORDERING: [watch] AcqRel: what is queued before is seen by the samples that follow.
-        if self.n_workers > 1 && !self.is_watching.swap(true, AcqRel) {
+        if self.n_workers > 1 && self.watching.fetch_max(watching, AcqRel) < watching {
             self.thread.get().into_iter().for_each(Thread::unpark);
         }
     }
@@ -80,11 +96,14 @@ impl Lookout {
         // ORDERING: [lookout-stop] Acquire pairs with `stop`.
         while !lookout.is_stopped.load(Acquire) {
             // ORDERING: [watch] Acquire pairs with `begin`.
-            if !lookout.is_watching.load(Acquire) {
-                thread::park();
-                continue;
+            match lookout.watching.load(Acquire) {
+                ASLEEP => {
+                    thread::park();
+                    continue;
+                }
+                SELDOMLY => thread::park_timeout(SELDOM),
+                _ => thread::park_timeout(PERIOD),
             }
-            thread::park_timeout(PERIOD);
             if sample_all(scheduler, &mut samples) {
                 n_quiet = 0;
                 continue;
@@ -99,11 +118,11 @@ impl Lookout {
 
     /// Stops watching, unless something came to wait meanwhile.
     fn rest(&self, scheduler: &MultiThread) {
-        self.is_watching.store(false, Relaxed);
+        self.watching.store(ASLEEP, Relaxed);
         // ORDERING: [watch] whoever queued before this fence and found the lookout watching is seen below.
         fence(SeqCst);
         if scheduler.remotes.iter().any(|remote| remote.has_waiting()) {
-            self.is_watching.store(true, Relaxed);
+            self.watching.store(CLOSELY, Relaxed);
         }
     }
 }

@@ -127,6 +127,9 @@ impl Worker {
             self.poll_within_budget(task);
         }
         self.lifo_run.set(0);
+        // Why: with its turns or the budget used up, the slot's task queues like any other; left there, it would wait
+        // for as long as the queue is not empty.
+        self.remote().take_lifo().into_iter().for_each(|task| self.queue.push(task));
     }
 
     #[inline]
@@ -254,7 +257,7 @@ impl Worker {
             wakes.wake_all();
         }
         if holds_driver && scheduler.idle.has_parked() {
-            scheduler.lookout.watch(); // Nobody waits in the driver while this worker runs.
+            scheduler.lookout.watch_seldom(); // Nobody waits in the driver while this worker runs.
         }
     }
 

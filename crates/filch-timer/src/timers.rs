@@ -55,11 +55,6 @@ impl WheelTimers {
         WheelTimers { filed: Mutex::new(filed), next_deadline: AtomicU64::new(NEVER) }
     }
 
-    /// How many cells the wheel holds, tombstones included.
-    pub fn n_filed(&self) -> usize {
-        self.filed.lock().wheel.len()
-    }
-
     /// Fires up to [`FIRED_PER_LOCK`] cells; `false` when none is left that is due.
     fn expire_some(&self, now: u64, wakes: &mut WakeBatch) -> bool {
         let mut gone = Vec::new();
@@ -106,6 +101,11 @@ impl Timers for WheelTimers {
 
     fn expire(&self, now: u64, wakes: &mut WakeBatch) {
         while self.next_deadline.load(Relaxed) <= now && self.expire_some(now, wakes) {}
+    }
+
+    /// Tombstones included.
+    fn n_filed(&self) -> usize {
+        self.filed.lock().wheel.len()
     }
 
     fn abandon(&self, wakes: &mut WakeBatch) {

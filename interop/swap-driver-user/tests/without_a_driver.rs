@@ -1,6 +1,7 @@
 //! Without any driver the mistake is told when the runtime is built, not when the first socket waits.
 
 use filch::runtime::Builder;
+use filch::time::{Duration, sleep};
 use swap_driver::PollDriver;
 
 #[test]
@@ -22,5 +23,5 @@ fn a_driver_that_cannot_be_made_is_an_error_of_build() {
 #[test]
 fn a_current_thread_runtime_takes_it_too() {
     let runtime = Builder::new_current_thread().driver(PollDriver::new).build().expect("built");
-    runtime.block_on(filch::time::sleep(filch::time::Duration::from_millis(1)));
+    runtime.block_on(async { sleep(Duration::from_millis(1)).await });
 }

@@ -4,13 +4,12 @@ use filch_core::WakeBatch;
 use filch_core::io::{Interest, Ready, SlotKey};
 use filch_core::seam::{Capabilities, Driver, Limit, RawSource};
 use rustix::event::{PollFd, PollFlags, poll};
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::{fd::BorrowedFd, unix::net::UnixStream};
-use std::sync::Mutex;
+use std::{collections::HashMap, sync::Mutex};
 
 pub struct PollDriver {
-    /// What is asked of each source. Once reported, a source waits here to be asked again.
+    /// What is asked of each source. A report uses up the directions it speaks of.
     asked: Mutex<HashMap<SlotKey, (RawSource, PollFlags)>>,
     /// A byte written to one end ends the wait on the other.
     bell: (UnixStream, UnixStream),
@@ -32,7 +31,9 @@ impl Driver for PollDriver {
         let mut fds = vec![PollFd::new(&self.bell.0, PollFlags::IN)];
         // SAFETY: they are open, and `poll` keeps hold of one that is closed while it waits.
         let fd = |source: RawSource| unsafe { BorrowedFd::borrow_raw(source.0) };
-        fds.extend(asked.iter().map(|(_, (source, flags))| PollFd::from_borrowed_fd(fd(*source), *flags)));
+        fds.extend(
+            asked.iter().map(|(_, (source, flags))| PollFd::from_borrowed_fd(fd(*source), *flags)),
+        );
         let limit = match limit {
             Limit::Zero => Some(Default::default()),
             Limit::For(limit) => limit.try_into().ok(), // Centuries do not fit and mean for ever.
@@ -43,9 +44,11 @@ impl Driver for PollDriver {
         }
         while (&self.bell.0).read(&mut [0; 64]).is_ok() {} // Until it would block.
         let mut table = self.asked.lock().unwrap();
-        for (fd, (key, _)) in fds[1..].iter().zip(asked).filter(|(fd, _)| !fd.revents().is_empty()) {
+        for (fd, (key, _)) in fds[1..].iter().zip(asked).filter(|(fd, _)| !fd.revents().is_empty())
+        {
             if let Some((_, flags)) = table.get_mut(&key) {
-                *flags = PollFlags::empty();
+                let (said, ended) = (fd.revents(), PollFlags::HUP | PollFlags::ERR);
+                flags.remove(if said.intersects(ended) { PollFlags::all() } else { said });
                 wakes.deliver(key, ready(fd.revents()));
             }
         }
@@ -61,11 +64,12 @@ impl Driver for PollDriver {
     }
 
     fn rearm(&self, source: RawSource, key: SlotKey, interest: Interest) -> io::Result<()> {
-        let mut flags = PollFlags::empty();
-        flags.set(PollFlags::IN, interest.is_readable());
-        flags.set(PollFlags::OUT, interest.is_writable());
-        self.asked.lock().unwrap().insert(key, (source, flags));
-        Ok(self.unpark()) // A turn that waits has not heard of it.
+        let mut asked = self.asked.lock().unwrap();
+        let (_, flags) = asked.entry(key).or_insert((source, PollFlags::empty()));
+        *flags |= if interest.is_readable() { PollFlags::IN } else { PollFlags::empty() };
+        *flags |= if interest.is_writable() { PollFlags::OUT } else { PollFlags::empty() };
+        self.unpark(); // A turn that waits has not heard of it.
+        Ok(())
     }
 
     fn deregister(&self, _: RawSource, key: SlotKey, _: bool) -> io::Result<()> {
@@ -79,7 +83,12 @@ impl Driver for PollDriver {
 }
 
 fn ready(flags: PollFlags) -> Ready {
-    let is = |flag: PollFlags, meaning: Ready| if flags.intersects(flag) { meaning } else { Ready::EMPTY };
-    let closed = Ready::READ_CLOSED | Ready::WRITE_CLOSED;
-    is(PollFlags::IN, Ready::READABLE) | is(PollFlags::OUT, Ready::WRITABLE) | is(PollFlags::HUP, closed) | is(PollFlags::ERR, Ready::ERROR)
+    let meanings = [
+        (PollFlags::IN, Ready::READABLE),
+        (PollFlags::OUT, Ready::WRITABLE),
+        (PollFlags::HUP, Ready::READ_CLOSED | Ready::WRITE_CLOSED),
+        (PollFlags::ERR, Ready::ERROR),
+    ];
+    let met = meanings.into_iter().filter(|(flag, _)| flags.contains(*flag));
+    met.fold(Ready::EMPTY, |ready, (_, meaning)| ready | meaning)
 }

@@ -35,7 +35,9 @@ impl Timers for MapTimers {
         let mut filed = self.filed();
         for cell in cells.drain(..) {
             match cell.deadline() {
-                Some(deadline) if deadline != NEVER && !filed.has_ended => filed.file(deadline, cell),
+                Some(deadline) if deadline != NEVER && !filed.has_ended => {
+                    filed.file(deadline, cell)
+                }
                 _ if filed.has_ended => cell.abandon(&mut WakeBatch::default()),
                 _ => {} // It was canceled meanwhile.
             }

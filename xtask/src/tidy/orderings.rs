@@ -3,7 +3,7 @@
 use super::source::{Problem, Source, Tree, code, has_word};
 
 /// How far above an ordering its argument may begin: a multi-line call, or a comment of some lines.
-const REACH: usize = 12;
+const REACH: usize = 16;
 
 /// Files whose orderings no loom model reaches, each with its reason.
 #[rustfmt::skip] // A file is a row.

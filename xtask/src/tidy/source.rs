@@ -48,7 +48,8 @@ impl Source {
 
     /// Whether the whole file serves tests: ours, or those of whoever swaps a part.
     pub(crate) fn is_test(&self) -> bool {
-        const FOLDERS: &[&str] = &["tests", "benches", "examples", "loom_tests", "conformance"];
+        const FOLDERS: &[&str] =
+            &["tests", "benches", "examples", "loom_tests", "conformance", "testing"];
         let of_crate = self.path.strip_prefix("crates/").unwrap_or_default();
         let in_folder = of_crate.split('/').any(|part| FOLDERS.contains(&part));
         in_folder || of_crate.ends_with("tests.rs") || of_crate.ends_with("/testing.rs")

@@ -1,6 +1,7 @@
 //! Polling one future on a thread that is no worker.
 
 use super::RuntimeRef;
+use crate::coop::{self, Budget};
 use crate::sys::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sys::thread::{self, Thread};
@@ -83,8 +84,12 @@ impl Drop for Running {
 }
 
 /// Polls `future` on the calling thread until it is done; parks the thread in between.
+///
+/// Each poll has the budget of a task's, so that a timeout around a future that is always ready comes to its turn.
 pub fn block_on_thread(mut future: Pin<&mut dyn Future<Output = ()>>) {
     let runtime = RuntimeRef::try_current();
+    let parts = runtime.and_then(RuntimeRef::access);
+    let budget = parts.map_or(Budget::UNLIMITED, |parts| parts.budget);
     let parked = Arc::new(ThreadWaker::for_this_thread(runtime));
     let waker = Waker::from(Arc::clone(&parked));
     let mut cx = Context::from_waker(&waker);
@@ -92,7 +97,7 @@ pub fn block_on_thread(mut future: Pin<&mut dyn Future<Output = ()>>) {
     loop {
         // ORDERING: [block-on] Acquire pairs with the Release of the wake.
         parked.woken.swap(false, Acquire);
-        if let Poll::Ready(()) = future.as_mut().poll(&mut cx) {
+        if let Poll::Ready(()) = coop::with_budget(budget, || future.as_mut().poll(&mut cx)) {
             return;
         }
         parked.park(runtime);

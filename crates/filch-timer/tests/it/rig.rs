@@ -44,7 +44,7 @@ impl Park for Dummy {
         false
     }
     fn release(&self) {}
-    fn turn(&self, _: Limit, _: bool, _: &mut WakeBatch) {}
+    fn turn(&self, _: Limit, _: &dyn Fn() -> bool, _: &mut WakeBatch) {}
     fn unpark(&self) {}
     fn flush_timers(&self, _: usize) {}
     fn flush_all_timers(&self) {}
@@ -90,6 +90,7 @@ impl Rig {
             blocking: Arc::new(Dummy),
             park: Arc::new(Dummy),
             buffers: Arc::new(TimerBuffers::new(1)),
+            roots: Arc::default(),
             budget: Budget::new(128),
             origin: start,
             name: "rig".into(),

@@ -7,13 +7,19 @@ use filch_core::seam::{Blocking, Clock, Driver, Limit, Park, Timers};
 use filch_core::timer::NEVER;
 use filch_core::{RuntimeRef, WakeBatch};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long sources must stay quiet before a virtual clock jumps although somebody waits for them.
 // Why: a peer in the same process answers within microseconds; 2 ms covers a busy machine (design.md §2).
 const QUIET: Duration = Duration::from_millis(2);
+/// From this many timers on they fire in batches.
+// Why: with fewer, waking for each is cheap; a thousand and more would each cost a turn of 5 µs.
+const CROWD: usize = 256;
+/// The least time between two batches.
+// Why: the mean delay is half of it, 75 µs, which keeps the median of a crowd less than 150 µs late.
+const BATCH_NS: u64 = 150_000;
 /// How often a virtual clock looks whether a blocking call has ended.
 const BLOCKING_POLL: Duration = Duration::from_millis(1);
 
@@ -27,6 +33,8 @@ pub(super) struct DriverPark {
     pub(super) roots: Arc<AtomicUsize>,
     pub(super) origin: Instant,
     pub(super) is_held: AtomicBool,
+    /// When timers fired last, in nanoseconds since the origin. Written by the holder.
+    pub(super) last_fired: AtomicU64,
     /// Set once the runtime lives.
     pub(super) runtime: OnceLock<RuntimeRef>,
 }
@@ -81,11 +89,20 @@ impl Park for DriverPark {
 
 impl DriverPark {
     fn turn_real(&self, limit: Limit, wakes: &mut WakeBatch) {
-        let deadline = self.timers.next_deadline();
+        let deadline = self.timers.next_deadline().map(|deadline| deadline.max(self.next_batch()));
         self.buffers.set_park_until(deadline.unwrap_or(NEVER));
         let wait =
             deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.now())));
         self.wait(shorter(limit, wait), wakes);
+    }
+
+    /// When timers may fire next: at any time while there are few, else a little after those that fired last.
+    fn next_batch(&self) -> u64 {
+        match self.last_fired.load(Relaxed) {
+            0 => 0,
+            last if self.timers.n_filed() >= CROWD => last.saturating_add(BATCH_NS),
+            _ => 0,
+        }
     }
 
     /// Time stands still, so nobody waits for a deadline: it comes by a jump when nothing else is left to do.
@@ -127,6 +144,7 @@ impl DriverPark {
         if let Some(deadline) = self.timers.next_deadline() {
             let now = self.now();
             if deadline <= now {
+                self.last_fired.store(now, Relaxed);
                 self.timers.expire(now, wakes);
             }
         }

@@ -11,7 +11,7 @@ use filch_scheduler::BlockingPool;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,6 +51,7 @@ pub(super) fn wire(chosen: Chosen) -> io::Result<Wired> {
         roots: Arc::clone(&roots),
         origin,
         is_held: AtomicBool::new(false),
+        last_fired: AtomicU64::new(0),
         runtime: OnceLock::new(),
     });
     let scheduler = Arc::clone(&chosen.scheduler);

@@ -23,7 +23,10 @@ impl Watchdog {
                 abort();
             }
         };
-        thread::Builder::new().name("watchdog".into()).spawn(watch).expect("the system has threads");
+        thread::Builder::new()
+            .name("watchdog".into())
+            .spawn(watch)
+            .expect("the system has threads");
         Watchdog(alive)
     }
 }

@@ -13,7 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 
 /// After this long, what should have happened counts as lost.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Slots that no rig uses. They are never freed, as those of a runtime.
 static SLOTS: Mutex<Vec<&'static IoSlots>> = Mutex::new(Vec::new());

@@ -111,7 +111,8 @@ pub(super) fn a_wake_from_a_foreign_thread_arrives(cell: Cell) {
 pub(super) fn wakes_from_many_threads_are_not_lost(cell: Cell) {
     const N_ROUNDS: usize = 500;
     cell.run(async {
-        let rings: Vec<_> = (0..4).map(|_| (Arc::new(Notify::new()), Arc::new(Notify::new()))).collect();
+        let rings: Vec<_> =
+            (0..4).map(|_| (Arc::new(Notify::new()), Arc::new(Notify::new()))).collect();
         let tasks: Vec<_> = rings
             .iter()
             .cloned()
@@ -213,12 +214,18 @@ pub(super) fn block_on_of_two_threads_may_wait_for_each_other(cell: Cell) {
                 threads.spawn(|| {
                     runtime.block_on(async {
                         pinged.await.expect("the other pings");
-                        spawn(async move { pong.send(()) }).await.expect("no panic").expect("it waits");
+                        spawn(async move { pong.send(()) })
+                            .await
+                            .expect("no panic")
+                            .expect("it waits");
                     });
                 });
                 threads.spawn(|| {
                     runtime.block_on(async {
-                        spawn(async move { ping.send(()) }).await.expect("no panic").expect("it waits");
+                        spawn(async move { ping.send(()) })
+                            .await
+                            .expect("no panic")
+                            .expect("it waits");
                         ponged.await.expect("the other pongs");
                     });
                 });

@@ -11,7 +11,6 @@ use filch::time::{
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
 impl Cell {
     /// A time that is long enough to be told from its neighbors.
@@ -24,7 +23,10 @@ impl Cell {
     fn check_elapsed(self, begin: Instant, expected: Duration) {
         let elapsed = begin.elapsed();
         assert!(elapsed >= expected, "{elapsed:?} are less than {expected:?}");
-        assert!(!self.is_virtual() || elapsed == expected, "{elapsed:?} are more than {expected:?}");
+        assert!(
+            !self.is_virtual() || elapsed == expected,
+            "{elapsed:?} are more than {expected:?}"
+        );
     }
 }
 
@@ -105,7 +107,10 @@ pub(super) fn an_interval_keeps_its_pace(cell: Cell) {
         let mut ticks = interval(cell.units(1));
         for n in 0..5 {
             let tick = ticks.tick().await;
-            assert!(tick >= begin + cell.units(n), "the first tick comes at once, the others in time");
+            assert!(
+                tick >= begin + cell.units(n),
+                "the first tick comes at once, the others in time"
+            );
             cell.check_elapsed(begin, cell.units(n));
         }
     });
@@ -237,7 +242,9 @@ pub(super) fn a_dropped_sleep_wakes_nobody(cell: Cell) {
             let third = naps[2].as_mut().expect("only the others are dropped");
             let poll = third.as_mut().poll(cx);
             if is_first {
-                assert!(naps[..2].iter_mut().flatten().all(|nap| nap.as_mut().poll(cx).is_pending()));
+                assert!(
+                    naps[..2].iter_mut().flatten().all(|nap| nap.as_mut().poll(cx).is_pending())
+                );
                 naps[..2].fill_with(|| None);
             }
             poll

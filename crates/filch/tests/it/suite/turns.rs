@@ -79,7 +79,9 @@ pub(super) fn a_timeout_ends_a_task_that_is_always_ready(cell: Cell) {
 pub(super) fn a_timeout_ends_a_block_on_that_is_always_ready(cell: Cell) {
     cell.run(async {
         let_time_pass(cell);
-        timeout(Duration::from_millis(5), always_ready()).await.expect_err("it never ends by itself");
+        timeout(Duration::from_millis(5), always_ready())
+            .await
+            .expect_err("it never ends by itself");
         if cell.is_virtual() {
             pause();
         }

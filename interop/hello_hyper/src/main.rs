@@ -1,0 +1,64 @@
+//! An HTTP/1.1 server: hyper speaks, filch listens. Ctrl-C ends it.
+//!
+//! ```text
+//! cargo run --release -- 127.0.0.1:8080
+//! curl http://127.0.0.1:8080/hello
+//! ```
+//!
+//! Without an address it takes a free port and prints it. `/slow` answers after 50 ms, `/echo` returns the body.
+
+use filch::hyper::FilchTimer;
+use filch::net::{TcpListener, TcpStream};
+use filch::time::{Duration, sleep};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use std::io::Write;
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let (status, body) = match request.uri().path() {
+        "/" | "/hello" => (StatusCode::OK, Bytes::from_static(b"hello from filch\n")),
+        "/slow" => {
+            sleep(Duration::from_millis(50)).await;
+            (StatusCode::OK, Bytes::from_static(b"slow\n"))
+        }
+        "/echo" => (StatusCode::OK, request.into_body().collect().await?.to_bytes()),
+        _ => (StatusCode::NOT_FOUND, Bytes::from_static(b"no such page\n")),
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    Ok(response)
+}
+
+async fn serve(stream: TcpStream) {
+    let mut http = http1::Builder::new();
+    http.timer(FilchTimer::new()).header_read_timeout(Duration::from_secs(5));
+    // filch's streams have hyper's traits themselves; `HyperIo` would wrap any other one.
+    if let Err(error) = http.serve_connection(stream, service_fn(answer)).await {
+        eprintln!("connection: {error}");
+    }
+}
+
+async fn accept(listener: TcpListener) -> std::io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        filch::spawn(serve(stream));
+    }
+}
+
+#[filch::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".into());
+    let listener = TcpListener::bind(address.as_str()).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    filch::select! {
+        result = accept(listener) => result,
+        interrupted = filch::signal::ctrl_c() => interrupted,
+    }
+}
