@@ -14,7 +14,7 @@ pub(crate) type Fields = Vec<(String, f64)>;
 
 /// Runs one cell.
 pub(crate) fn run(runtime: &str, workload: &str, options: &Options) -> Result<Fields, String> {
-    let program = sh::target_dir("release").join("cell");
+    let program = sh::target_dir("measure").join("cell");
     let (workers, scale) = (options.workers.to_string(), options.scale().to_string());
     let args = [runtime, workload, "--workers", &workers, "--scale", &scale];
     let mut command = sh::program(&program.to_string_lossy(), args);

@@ -5,7 +5,7 @@ use crate::runtime::{Armed, TimerBuffers, block_on_thread};
 use crate::seam::Timers;
 use crate::sys::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::sys::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sys::{sync, thread};
+use crate::sys::thread;
 use crate::testing::ListTimers;
 use crate::testing::model::{Count, ModelRuntime, assert_rejected, check};
 use crate::timer::{NEVER, TimerCell};
@@ -114,24 +114,24 @@ fn an_access_without_its_fence_is_rejected() {
     assert_rejected("runtime::shell::loom_tests::broken_access_without_its_fence", "panicked");
 }
 
-/// The thread that blocks is polled after each wake, however the wake falls between its steps.
+/// The thread that blocks is polled after a wake and sees what came before it, however the wake falls between its steps.
 #[test]
 fn a_blocked_thread_does_not_miss_a_wake() {
     check(3, || {
-        let board = Arc::new((AtomicBool::new(false), sync::Mutex::new(None::<Waker>)));
-        let raiser = board.clone();
-        let raising = thread::spawn(move || {
-            raiser.0.store(true, Relaxed);
-            let waker = raiser.1.lock().take();
-            waker.iter().for_each(Waker::wake_by_ref);
-            waker // Dropped after the join: loom does not see the order that std's `Arc` makes.
-        });
+        let is_raised = Arc::new(AtomicBool::new(false));
+        let mut raising = None;
         block_on_thread(pin!(poll_fn(|cx| {
-            let waker = cx.waker().clone();
-            *board.1.lock() = Some(waker);
-            if board.0.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+            raising.get_or_insert_with(|| {
+                let (is_raised, waker) = (is_raised.clone(), cx.waker().clone());
+                thread::spawn(move || {
+                    is_raised.store(true, Relaxed);
+                    waker.wake_by_ref();
+                    waker // Dropped after the join: loom does not see the order that std's `Arc` makes.
+                })
+            });
+            if is_raised.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }
         })));
-        drop(raising.join().expect("the thread only wakes"));
+        drop(raising.expect("it was polled").join().expect("the thread only wakes"));
     });
 }
 

@@ -1,5 +1,6 @@
 //! What the tests of this crate share.
 
+use crate::watchdog::Watchdog;
 use filch::runtime::{Builder, Runtime};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,7 @@ pub(crate) fn current_thread() -> Runtime {
 /// Calls `test` with a runtime of each flavor.
 pub(crate) fn on_each_flavor(test: impl Fn(&Runtime)) {
     for runtime in [workers(2), workers(1), current_thread()] {
+        let _watchdog = Watchdog::new();
         test(&runtime);
     }
 }

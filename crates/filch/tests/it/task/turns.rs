@@ -1,6 +1,7 @@
 //! Who is polled when: yields, budgets, wakes.
 
 use crate::tools::{Hand, Witness, current_thread, eventually, on_each_flavor, workers};
+use crate::watchdog::Watchdog;
 use filch::spawn;
 use filch::sync::oneshot;
 use filch::task::coop::{consume_budget, cooperative, unconstrained};
@@ -230,6 +231,7 @@ fn a_task_is_woken_by_threads_without_a_runtime() {
 
 #[test]
 fn a_task_behind_a_slow_poll_runs_on_an_idle_worker() {
+    let _watchdog = Watchdog::new();
     let runtime = workers(2);
     let task = runtime.spawn(async {
         let (tell, told) = std::sync::mpsc::channel();

@@ -1,0 +1,272 @@
+//! A worker that is stuck in a poll holds nobody up: neither the tasks behind it, nor timers, nor sockets.
+//!
+//! `std::thread::sleep` is the work that blocks; nothing is synchronized by it.
+
+use crate::tools::workers;
+use crate::watchdog::Watchdog;
+use filch::io::{AsyncReadExt, AsyncWriteExt};
+use filch::net::UnixStream;
+use filch::runtime::{Builder, Runtime};
+use filch::spawn;
+use filch::sync::oneshot;
+use filch::task::yield_now;
+use filch::time::sleep;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const BLOCKED: Duration = Duration::from_millis(100);
+/// What design.md promises for a child of a blocked task.
+const SOON: Duration = Duration::from_millis(5);
+
+/// When the children of a task started that blocks its worker right after it spawned them.
+struct Stall {
+    delays: Vec<Duration>,
+    all_before_the_end: bool,
+}
+
+/// Spawns `n_children` from a task that then blocks.
+async fn stall(n_children: usize, prepare: impl Future<Output = ()> + Send + 'static) -> Stall {
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let parent = spawn({
+        let has_ended = has_ended.clone();
+        async move {
+            prepare.await;
+            let begin = Instant::now();
+            let children: Vec<_> = (0..n_children)
+                .map(|_| {
+                    let has_ended = has_ended.clone();
+                    spawn(async move { (begin.elapsed(), !has_ended.load(SeqCst)) })
+                })
+                .collect();
+            thread::sleep(BLOCKED); // The work under test.
+            has_ended.store(true, SeqCst);
+            children
+        }
+    });
+    let mut stall = Stall { delays: Vec::new(), all_before_the_end: true };
+    for child in parent.await.expect("it does not panic") {
+        let (delay, in_time) = child.await.expect("it does not panic");
+        stall.delays.push(delay);
+        stall.all_before_the_end &= in_time;
+    }
+    stall
+}
+
+/// Checks that no child waits for the end of its parent, and that half of them start soon.
+#[track_caller]
+fn check<F: Future<Output = Stall> + Send + 'static>(runtime: &Runtime, n_times: usize, stall: impl Fn() -> F) {
+    let _watchdog = Watchdog::new();
+    let mut delays = Vec::new();
+    for _ in 0..n_times {
+        let stall = runtime.block_on(async { spawn(stall()).await }).expect("it does not panic");
+        assert!(stall.all_before_the_end, "a child waited for its parent's end: {:?}", stall.delays);
+        delays.extend(stall.delays);
+    }
+    delays.sort_unstable();
+    let median = delays[delays.len() / 2];
+    println!("children started after {median:?} at the median, {:?} at most", delays.last());
+    assert!(median <= SOON, "{delays:?}");
+}
+
+#[test]
+fn a_child_in_the_slot_of_a_blocked_worker_starts_soon() {
+    check(&workers(2), 20, || stall(1, async {}));
+}
+
+#[test]
+fn children_in_the_queue_of_a_blocked_worker_start_soon() {
+    check(&workers(2), 20, || stall(8, async {}));
+}
+
+#[test]
+fn a_child_starts_soon_when_its_parent_ran_for_long_before_it_blocked() {
+    let busy = || async {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(30) {
+            yield_now().await;
+        }
+    };
+    check(&workers(2), 5, move || stall(1, busy()));
+}
+
+#[test]
+fn a_child_starts_soon_when_the_other_worker_becomes_idle_afterwards() {
+    let other_is_busy = || async {
+        let (begun, has_begun) = oneshot::channel();
+        spawn(async move {
+            begun.send(()).expect("it is awaited");
+            thread::sleep(Duration::from_millis(10)); // Busy when the child is spawned, idle soon after.
+        });
+        has_begun.await.expect("it begins");
+    };
+    let runtime = workers(2);
+    let _watchdog = Watchdog::new();
+    for _ in 0..20 {
+        let stall = runtime.block_on(async { spawn(stall(1, other_is_busy())).await });
+        let stall = stall.expect("it does not panic");
+        assert!(stall.all_before_the_end, "the child waited for its parent's end: {:?}", stall.delays);
+    }
+}
+
+#[test]
+fn children_start_soon_when_all_workers_but_one_are_blocked() {
+    let runtime = workers(4);
+    let _watchdog = Watchdog::new();
+    let stalls = runtime.block_on(async {
+        let stalls: Vec<_> = (0..3).map(|_| spawn(stall(4, async {}))).collect();
+        let mut ended = Vec::new();
+        for stall in stalls {
+            ended.push(stall.await.expect("it does not panic"));
+        }
+        ended
+    });
+    // A stall may have begun behind another one, but never its children behind itself.
+    assert!(stalls.iter().all(|stall| stall.all_before_the_end));
+}
+
+/// Runs a task that sleeps and one that echoes beside a task that blocks, and tells how far they came meanwhile.
+async fn go_on_beside(blocking: impl FnOnce() + Send + 'static, first_yield_for: Duration) -> (usize, usize) {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let ticking = spawn({
+        let is_over = is_over.clone();
+        async move {
+            let mut n_ticks = 0;
+            while !is_over.load(SeqCst) {
+                sleep(Duration::from_millis(1)).await;
+                n_ticks += 1;
+            }
+            n_ticks
+        }
+    });
+    let (mut one, mut two) = UnixStream::pair().expect("there are descriptors");
+    let peer = {
+        let is_over = is_over.clone();
+        // A foreign peer: what it sends is noticed by the driver only.
+        let mut two = {
+            two.write_all(b"x").await.expect("there is room");
+            let two = two.into_std().expect("it is registered nowhere else");
+            two.set_nonblocking(false).expect("it is a socket");
+            two
+        };
+        thread::spawn(move || {
+            use std::io::{Read, Write};
+            let mut byte = [0];
+            while !is_over.load(SeqCst) && two.read_exact(&mut byte).is_ok() {
+                if two.write_all(&byte).is_err() {
+                    break;
+                }
+            }
+        })
+    };
+    let echoing = spawn({
+        let is_over = is_over.clone();
+        async move {
+            let mut n_echoes = 0;
+            while !is_over.load(SeqCst) {
+                let Ok(byte) = one.read_u8().await else { break };
+                n_echoes += 1;
+                one.write_all(&[byte]).await.expect("the peer lives");
+            }
+            n_echoes
+        }
+    });
+    let blocked = spawn(async move {
+        let begin = Instant::now();
+        while begin.elapsed() < first_yield_for {
+            yield_now().await;
+        }
+        blocking();
+        is_over.store(true, SeqCst);
+    });
+    blocked.await.expect("it does not panic");
+    let n_ticks = ticking.await.expect("it does not panic");
+    let n_echoes = echoing.await.expect("it does not panic");
+    peer.join().expect("it does not panic");
+    (n_ticks, n_echoes)
+}
+
+fn blocked_for_300_ms() {
+    thread::sleep(Duration::from_millis(300)); // The work under test.
+}
+
+#[test]
+fn timers_and_sockets_go_on_beside_a_blocked_worker() {
+    let _watchdog = Watchdog::new();
+    for _ in 0..3 {
+        let (n_ticks, n_echoes) =
+            workers(2).block_on(go_on_beside(blocked_for_300_ms, Duration::ZERO));
+        assert!(n_ticks >= 20 && n_echoes >= 20, "{n_ticks} ticks and {n_echoes} echoes in 300 ms");
+    }
+}
+
+#[test]
+fn timers_and_sockets_go_on_beside_a_worker_that_is_blocked_after_it_ran_for_long() {
+    let _watchdog = Watchdog::new();
+    for _ in 0..3 {
+        let (n_ticks, n_echoes) =
+            workers(2).block_on(go_on_beside(blocked_for_300_ms, Duration::from_millis(50)));
+        assert!(n_ticks >= 20 && n_echoes >= 20, "{n_ticks} ticks and {n_echoes} echoes in 300 ms");
+    }
+}
+
+#[test]
+fn one_sleep_ends_in_time_though_the_worker_that_held_the_driver_is_blocked() {
+    let _watchdog = Watchdog::new();
+    for _ in 0..10 {
+        let runtime = workers(2);
+        let late = runtime.block_on(async {
+            // Wakes the holder of the driver, which is then blocked; nobody else has anything to do.
+            let blocked = spawn(async {
+                sleep(Duration::from_millis(2)).await;
+                blocked_for_300_ms();
+                Instant::now()
+            });
+            let begin = Instant::now();
+            let slept = spawn(async move {
+                sleep(Duration::from_millis(20)).await;
+                (begin.elapsed(), Instant::now())
+            });
+            let (elapsed, woke_at) = slept.await.expect("it does not panic");
+            (elapsed, woke_at < blocked.await.expect("it does not panic"))
+        });
+        assert!(late.1, "the sleep of 20 ms ended with the block, after {:?}", late.0);
+    }
+}
+
+#[test]
+fn one_sleep_ends_in_time_though_its_worker_ran_for_long_and_is_blocked() {
+    let _watchdog = Watchdog::new();
+    for _ in 0..5 {
+        let runtime = workers(2);
+        let in_time = runtime.block_on(async {
+            let begin = Instant::now();
+            let slept = spawn(async move {
+                sleep(Duration::from_millis(100)).await;
+                Instant::now()
+            });
+            // One task that is woken again and again leaves nothing in a queue to be noticed.
+            let blocked = spawn(async move {
+                while begin.elapsed() < Duration::from_millis(50) {
+                    yield_now().await;
+                }
+                blocked_for_300_ms();
+                Instant::now()
+            });
+            slept.await.expect("it does not panic") < blocked.await.expect("it does not panic")
+        });
+        assert!(in_time, "the sleep ended with the block");
+    }
+}
+
+#[test]
+fn a_single_worker_catches_up_after_a_block() {
+    let _watchdog = Watchdog::new();
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("the system has threads");
+    runtime.block_on(async {
+        let slept = spawn(sleep(Duration::from_millis(5)));
+        spawn(async { thread::sleep(Duration::from_millis(20)) }).await.expect("it does not panic");
+        slept.await.expect("it does not panic");
+    });
+}
