@@ -65,7 +65,7 @@ fn suite(folder: &Path) -> Outcome {
     for manifest in Manifest::published() {
         command.args(["--package", &manifest.name]);
     }
-    sh::test(command.args(["--", "--test-threads=2"]))
+    sh::test(&mut command, &["--test-threads=2"])
 }
 
 /// Random load finds what no test thought of; a few seconds already take every path many times.

@@ -47,7 +47,9 @@ pub(crate) fn run(args: &[String]) -> Outcome {
 
 fn build() -> Result<(), Trouble> {
     let bins = ["--bin", "cell", "--bin", "load"];
-    sh::run(&mut sh::cargo(["build", "--profile", "measure", "--package", "benches"].iter().chain(&bins)))
+    sh::run(&mut sh::cargo(
+        ["build", "--profile", "measure", "--package", "benches"].iter().chain(&bins),
+    ))
 }
 
 /// Round by round, workload by workload, every runtime once.

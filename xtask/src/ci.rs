@@ -110,13 +110,9 @@ fn clippy() -> Outcome {
 }
 
 fn test() -> Outcome {
-    sh::test(&mut sh::cargo([
-        "test",
-        "--workspace",
-        "--all-features",
-        "--no-fail-fast",
-        "--locked",
-    ]))
+    let mut command =
+        sh::cargo(["test", "--workspace", "--all-features", "--no-fail-fast", "--locked"]);
+    sh::test(&mut command, &[])
 }
 
 fn doc() -> Outcome {

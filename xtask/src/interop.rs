@@ -28,5 +28,5 @@ pub(crate) fn check() -> Outcome {
         "--no-fail-fast",
         "--manifest-path",
     ]);
-    sh::test(command.arg(manifest).env("CARGO_TARGET_DIR", sh::target_dir("interop")))
+    sh::test(command.arg(manifest).env("CARGO_TARGET_DIR", sh::target_dir("interop")), &[])
 }

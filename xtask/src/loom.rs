@@ -52,5 +52,5 @@ fn models<'a>(packages: impl Iterator<Item = &'a String>) -> Outcome {
     if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
         command.env("LOOM_MAX_PREEMPTIONS", "2");
     }
-    sh::test(&mut command)
+    sh::test(&mut command, &[])
 }

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use crate::outcome::{Outcome, Tally, Trouble};
 
-/// How long one program may run. Why: a lost wake-up shows as a hang, and CI must say so itself.
+/// How long one program may run; a cold build is the longest.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
+/// How long built tests may run. Why so short: a lost wake-up shows as a hang, and CI must have time to say so itself.
+const TEST_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// The workspace's root folder.
 pub(crate) fn root() -> &'static Path {
@@ -73,14 +75,25 @@ pub(crate) fn run_unlimited(command: &mut Command) -> Result<(), Trouble> {
     check(command, status)
 }
 
-/// Runs a `cargo test`, shows its output and adds up its summaries.
-pub(crate) fn test(command: &mut Command) -> Outcome {
-    echo(command);
+/// Builds with `command`, a `cargo test`, then runs it with `args` for libtest, and adds up the summaries it shows.
+pub(crate) fn test(command: &mut Command, args: &[&str]) -> Outcome {
+    run(command.arg("--no-run"))?;
+    let mut built = program(
+        &command.get_program().to_string_lossy(),
+        command.get_args().filter(|arg| *arg != "--no-run"),
+    );
+    for (name, value) in command.get_envs() {
+        let _ = value.map(|value| built.env(name, value));
+    }
+    run_tests(built.arg("--").args(args))
+}
+
+fn run_tests(command: &mut Command) -> Outcome {
     command.stdout(Stdio::piped());
     let mut child = start(command)?;
     let stdout = child.stdout.take().expect("stdout is piped");
     let reader = thread::spawn(move || count_tests(stdout));
-    let status = wait(child, LIMIT);
+    let status = wait(child, TEST_LIMIT);
     let mut tally = reader.join().expect("the reader does not panic");
     match status.and_then(|status| check(command, status)) {
         // Why: a model that must fail runs in a process of its own, whose summary may come through.

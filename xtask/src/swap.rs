@@ -34,7 +34,7 @@ pub(crate) fn check() -> Outcome {
             command.arg(&manifest).env("CARGO_TARGET_DIR", sh::target_dir("interop"));
             command
         };
-        total = total + sh::test(&mut with("test"))?;
+        total = total + sh::test(&mut with("test"), &[])?;
         if story.join("src/main.rs").is_file() {
             sh::run(&mut with("run"))?;
             total.passed += 1;

@@ -1,7 +1,7 @@
 //! The seams: what a scheduler, a driver, a clock and timers must do to be swapped in.
 //!
 //! Hot work does not pass through here: it happens on the task header, the [`IoSlot`](crate::io::IoSlot) and the
-//! [`TimerCell`](crate::timer::TimerCell). A part that breaks a safe contract of these traits may make programs hang,
+//! [`TimerCell`]. A part that breaks a safe contract of these traits may make programs hang,
 //! never unsound; what could be unsound is an `unsafe fn`. The traits grow by provided methods only.
 
 use crate::io::{Interest, SlotKey};

@@ -116,13 +116,16 @@ impl Lookout {
         }
     }
 
-    /// Stops watching, unless something came to wait meanwhile.
+    /// Stops watching, unless something came to wait meanwhile, or a worker runs while nobody waits in the driver.
     fn rest(&self, scheduler: &MultiThread) {
         self.watching.store(ASLEEP, Relaxed);
         // ORDERING: [watch] whoever queued before this fence and found the lookout watching is seen below.
         fence(SeqCst);
         if scheduler.remotes.iter().any(|remote| remote.has_waiting()) {
             self.watching.store(CLOSELY, Relaxed);
+        } else if scheduler.idle.driver_is_free() {
+            // Why not asleep: a task that only wakes itself queues nothing that others could see, and may get stuck.
+            self.watching.fetch_max(SELDOMLY, Relaxed);
         }
     }
 }

@@ -242,6 +242,7 @@ impl Worker {
         scheduler.set_in_driver(self.index, holds_driver);
         let look = scheduler.idle.prepare_park(self.index, self.is_searching.get(), holds_driver);
         if scheduler.injector.is_empty() && !scheduler.is_shutdown() {
+            self.warn_lookout();
             self.sleep(holds_driver, wakes);
         }
         if holds_driver {
@@ -258,6 +259,15 @@ impl Worker {
         }
         if holds_driver && scheduler.idle.has_parked() {
             scheduler.lookout.watch_seldom(); // Nobody waits in the driver while this worker runs.
+        }
+    }
+
+    /// Has the lookout watch what this worker leaves behind: a task in the slot of another one, which cannot be stolen.
+    // Why here: when it was queued, this worker was not parked, so its owner had no reason to. A hint: who queues at this
+    // very moment has no fence, and may miss the parked bit as it is missed here.
+    fn warn_lookout(&self) {
+        if self.scheduler.remotes.iter().any(|remote| remote.has_waiting()) {
+            self.scheduler.lookout.watch();
         }
     }
 

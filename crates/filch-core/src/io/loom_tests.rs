@@ -1,6 +1,7 @@
 //! No event is missed by a wait, none reaches the wrong registration, and no waker is lost or leaked.
 
 use super::{Direction, IoSlot, Place, Ready, ReadyEvent, Wait};
+use crate::sys::cell::UnsafeCell;
 use crate::sys::thread;
 use crate::task::JoinHandle;
 use crate::testing::model::{Count, ModelRuntime, assert_rejected, check};
@@ -71,6 +72,26 @@ fn an_event_is_seen_by_a_wait_or_wakes_it() {
             Wait::Stale => panic!("nobody ended the registration"),
         }
         sleeper.end(slot);
+    });
+}
+
+/// What was done before an event is seen by who sees its readiness.
+#[test]
+fn readiness_hands_over_what_came_before() {
+    check(3, || {
+        let shared = Arc::new((IoSlot::default(), UnsafeCell::new(0)));
+        let its = shared.clone();
+        let event = thread::spawn(move || {
+            // SAFETY: read only by who saw the readiness.
+            its.1.with_mut(|data| unsafe { *data = 1 });
+            deliver(&its.0, 0);
+        });
+        let seen = shared.0.ready(0, Direction::Read).expect("nobody ends the registration");
+        if seen.ready.is_readable() {
+            // SAFETY: the readiness was seen.
+            assert_eq!(shared.1.with(|data| unsafe { *data }), 1);
+        }
+        join(event);
     });
 }
 

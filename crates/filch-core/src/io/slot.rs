@@ -80,7 +80,8 @@ impl Word {
     }
 }
 
-/// What a task saw: the readiness and the tick at which it stood. [`IoSlot::clear`] takes back exactly this.
+/// What a task saw: the readiness and the tick at which it stood. [`Registration::clear`](super::Registration::clear) takes back
+/// exactly this.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadyEvent {
     /// The readiness seen.

@@ -4,9 +4,9 @@ use super::slots::IoSlots;
 use super::{Direction, IoSlot, Ready, SlotKey};
 use crate::io::slot::{Place, Wait};
 use crate::wake_batch::WakeBatch;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, LazyLock};
 use std::task::{Wake, Waker};
 
 #[derive(Default)]
@@ -132,7 +132,8 @@ fn the_end_of_all_registrations_wakes_their_waiters_and_frees_their_slots() {
 
 #[test]
 fn an_event_under_an_invented_key_is_dropped() {
-    let slots: &'static IoSlots = Box::leak(Box::default());
+    static SLOTS: LazyLock<IoSlots> = LazyLock::new(IoSlots::new);
+    let slots = &*SLOTS;
     let key = slots.take();
     let mut wakes = WakeBatch::for_slots(slots);
     for raw in [u64::MAX, u64::from(u32::MAX), 1 << 20, key.to_raw() | 7 << 32] {

@@ -41,12 +41,16 @@ impl ThreadWaker {
         });
     }
 
-    /// The future waits: time may jump, if nothing else is left to do.
-    fn park(&self, runtime: Option<RuntimeRef>) {
+    /// The future does not run any more: time may jump, if nothing else is left to do.
+    fn rest(&self, runtime: Option<RuntimeRef>) {
         self.discount();
         if let Some(parts) = runtime.and_then(RuntimeRef::access) {
             parts.park.all_parked();
         }
+    }
+
+    fn park(&self, runtime: Option<RuntimeRef>) {
+        self.rest(runtime);
         // ORDERING: [block-on] Acquire pairs with the Release of the wake.
         while !self.woken.load(Acquire) {
             thread::park();
@@ -72,14 +76,17 @@ impl Wake for ThreadWaker {
 }
 
 /// Ends the counts of a running root, also when its future panics. Later wakes count for nothing.
-struct Running(Arc<ThreadWaker>);
+struct Running {
+    waker: Arc<ThreadWaker>,
+    runtime: Option<RuntimeRef>,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.0.woken.swap(true, Relaxed) {
-            self.0.discount();
+        if self.waker.woken.swap(true, Relaxed) {
+            self.waker.discount();
         }
-        self.0.discount();
+        self.waker.rest(self.runtime);
     }
 }
 
@@ -93,7 +100,7 @@ pub fn block_on_thread(mut future: Pin<&mut dyn Future<Output = ()>>) {
     let parked = Arc::new(ThreadWaker::for_this_thread(runtime));
     let waker = Waker::from(Arc::clone(&parked));
     let mut cx = Context::from_waker(&waker);
-    let _running = Running(Arc::clone(&parked));
+    let _running = Running { waker: Arc::clone(&parked), runtime };
     loop {
         // ORDERING: [block-on] Acquire pairs with the Release of the wake.
         parked.woken.swap(false, Acquire);

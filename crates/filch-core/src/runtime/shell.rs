@@ -29,7 +29,7 @@ const N_STRIPES: usize = if IN_MODEL { 1 } else { 8 };
 /// The lowest bit of a shell's state: no runtime accepts visitors.
 const CLOSED: u64 = 1;
 
-/// What a task points to. See the [module page](self).
+/// What a task points to: the place where it finds its runtime, also when that has ended.
 pub struct Shell {
     /// Twice the number of runtimes that lived here, and [`CLOSED`]. Written by `open` and `close`.
     state: CachePadded<AtomicU64>,

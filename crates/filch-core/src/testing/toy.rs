@@ -8,19 +8,20 @@ use std::sync::Arc;
 
 /// A runtime whose tasks run when a test says so.
 pub(crate) struct Toy {
-    living: Living,
+    /// Until the end.
+    living: Option<Living>,
     pub(crate) scheduler: Arc<QueueScheduler>,
 }
 
 impl Toy {
     pub(crate) fn new() -> Self {
         let scheduler = Arc::new(QueueScheduler::default());
-        let living = Living::open(super::parts(scheduler.clone()));
+        let living = Some(Living::open(super::parts(scheduler.clone())));
         Toy { living, scheduler }
     }
 
     pub(crate) fn runtime(&self) -> RuntimeRef {
-        self.living.runtime()
+        self.living.as_ref().expect("it lives until it is dropped").runtime()
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -36,6 +37,12 @@ impl Toy {
     }
 
     pub(crate) fn end(self) {
-        self.living.end();
+        drop(self);
+    }
+}
+
+impl Drop for Toy {
+    fn drop(&mut self) {
+        self.living.take().into_iter().for_each(Living::end);
     }
 }

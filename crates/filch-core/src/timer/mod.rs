@@ -3,7 +3,7 @@
 //! A cell knows neither clock nor wheel. Its two owners are the sleeper, which polls, resets and cancels, and the
 //! timers, which fire. Each side holds an `Arc`; whoever comes last frees the memory.
 //!
-//! `deadline` decides who was first: `fire` replaces the deadline it saw by [`FIRED`], `reset` and `cancel` swap theirs
+//! `deadline` decides who was first: `fire` replaces the deadline it saw by `FIRED`, `reset` and `cancel` swap theirs
 //! in. `state` says who owns the waker: the sleeper while it holds `POLLING`, the firing side once it has set `DONE` and
 //! found `WAKER`. A cell with neither `WAKER` nor `POLLING` may hold a waker nobody will call.
 
@@ -32,7 +32,7 @@ const POLLING: u32 = 0b1000;
 
 /// A timer. See the [module page](self).
 pub struct TimerCell {
-    /// Nanoseconds since the runtime's origin, or [`FIRED`] or [`CANCELED`]. Written by both sides.
+    /// Nanoseconds since the runtime's origin, or `FIRED` or `CANCELED`. Written by both sides.
     deadline: AtomicU64,
     state: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,

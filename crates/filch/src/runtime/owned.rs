@@ -5,7 +5,8 @@ use super::depth;
 use super::handle::Handle;
 use super::report::ShutdownReport;
 use super::wiring::{self, Wired};
-use filch_core::context::{DefaultGuard, EnterGuard, set_process_default};
+use filch_core::RuntimeRef;
+use filch_core::context::{self, DefaultGuard, EnterGuard, set_process_default};
 use filch_core::seam::Scheduler;
 use filch_core::task::JoinHandle;
 use std::fmt;
@@ -20,7 +21,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// Workers, a driver, a timer wheel and a blocking pool, wired together.
 ///
 /// Dropped, it ends: tasks are dropped where they stand, queued blocking calls are canceled, running ones get 5 s; what
-/// is left then is named on stderr. Dropped inside async code, it ends on a thread of its own, so that nothing blocks.
+/// is left then is named on stderr. Dropped inside async code or by a blocking call of its own, it ends on a thread of
+/// its own, so that nothing blocks.
 pub struct Runtime {
     handle: Handle,
     wired: Option<Wired>,
@@ -128,6 +130,11 @@ impl Runtime {
         self.wired.take().into_iter().for_each(Wired::end_in_background);
     }
 
+    /// Whether this thread runs a blocking call of this runtime, which could not wait for itself.
+    fn is_in_own_call(&self) -> bool {
+        context::task_id().is_some() && RuntimeRef::try_current() == Some(self.handle.0)
+    }
+
     fn end(&mut self, grace: Duration) {
         if let Some(wired) = self.wired.take() {
             let name = wired.name().to_owned();
@@ -138,7 +145,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if depth::in_async_code() {
+        if depth::in_async_code() || self.is_in_own_call() {
             self.wired.take().into_iter().for_each(Wired::end_in_background);
         } else {
             self.end(GRACE);

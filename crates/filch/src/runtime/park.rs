@@ -119,9 +119,13 @@ impl DriverPark {
             return;
         }
         let has_sources = self.runtime.get().is_some_and(|runtime| runtime.n_sources() != 0);
+        let begin = Instant::now();
         self.wait(if has_sources { Limit::For(QUIET) } else { Limit::Zero }, wakes);
+        // Why the time: an event that nobody waits for, or an unpark, ends the wait without waking a task.
+        let was_quiet = !has_sources || begin.elapsed() >= QUIET;
         // Why in this order: who ends a blocking call or polls a root has woken a worker before.
-        let is_quiet = self.blocking.n_busy() == 0
+        let is_quiet = was_quiet
+            && self.blocking.n_busy() == 0
             && self.roots.load(Acquire) == 0
             && wakes.is_empty()
             && alone();

@@ -1,9 +1,10 @@
 //! The behavior of the facade, as a user sees it.
 
-mod clock;
 mod bad_input;
+mod clock;
 mod macros;
 mod random;
+mod shutdown;
 mod stall;
 mod suite;
 mod task;

@@ -167,7 +167,9 @@ async fn go_on_beside(blocking: impl FnOnce() + Send + 'static, first_yield_for:
             while !is_over.load(SeqCst) {
                 let Ok(byte) = one.read_u8().await else { break };
                 n_echoes += 1;
-                one.write_all(&[byte]).await.expect("the peer lives");
+                if one.write_all(&[byte]).await.is_err() {
+                    break; // The peer saw the end first.
+                }
             }
             n_echoes
         }
@@ -206,7 +208,7 @@ fn timers_and_sockets_go_on_beside_a_worker_that_is_blocked_after_it_ran_for_lon
     let _watchdog = Watchdog::new();
     for _ in 0..3 {
         let (n_ticks, n_echoes) =
-            workers(2).block_on(go_on_beside(blocked_for_300_ms, Duration::from_millis(50)));
+            workers(2).block_on(go_on_beside(blocked_for_300_ms, Duration::from_millis(150)));
         assert!(n_ticks >= 20 && n_echoes >= 20, "{n_ticks} ticks and {n_echoes} echoes in 300 ms");
     }
 }
@@ -243,12 +245,12 @@ fn one_sleep_ends_in_time_though_its_worker_ran_for_long_and_is_blocked() {
         let in_time = runtime.block_on(async {
             let begin = Instant::now();
             let slept = spawn(async move {
-                sleep(Duration::from_millis(100)).await;
+                sleep(Duration::from_millis(250)).await;
                 Instant::now()
             });
             // One task that is woken again and again leaves nothing in a queue to be noticed.
             let blocked = spawn(async move {
-                while begin.elapsed() < Duration::from_millis(50) {
+                while begin.elapsed() < Duration::from_millis(200) {
                     yield_now().await;
                 }
                 blocked_for_300_ms();

@@ -109,9 +109,15 @@ fn wakes_that_race_with_the_end_lose_nothing() {
     }
 }
 
+/// Calls `f` with `runtime` entered.
+fn inside<R>(runtime: &Runtime, f: impl FnOnce() -> R) -> R {
+    let _entered = runtime.enter();
+    f()
+}
+
 /// The panic of a future that was polled once inside a runtime, then outside after its end.
 fn panic_of_late_poll<F: Future>(runtime: Runtime, make: impl FnOnce() -> F) -> String {
-    let mut future = runtime.block_on(async {
+    let mut future = inside(&runtime, || {
         let mut future = Box::pin(make());
         assert!(Hand::default().poll(&mut future).is_pending());
         future
@@ -141,7 +147,7 @@ fn a_sleep_whose_runtime_has_ended_says_so() {
     }
     // Never polled before the end.
     let runtime = current_thread();
-    let mut nap = Box::pin(runtime.block_on(async { sleep(Duration::from_secs(1000)) }));
+    let mut nap = Box::pin(inside(&runtime, || sleep(Duration::from_secs(1000))));
     drop(runtime);
     assert_eq!(panic_of(|| Hand::default().poll(&mut nap)), text);
 }
@@ -150,7 +156,7 @@ fn a_sleep_whose_runtime_has_ended_says_so() {
 fn a_task_that_sleeps_on_an_ended_runtime_is_woken_to_hear_of_it() {
     for runtime in each_flavor() {
         let _watchdog = Watchdog::new();
-        let nap = runtime.block_on(async { sleep(Duration::from_secs(1000)) });
+        let nap = inside(&runtime, || sleep(Duration::from_secs(1000)));
         let other = workers(1);
         let task = other.spawn(nap);
         other.block_on(async {

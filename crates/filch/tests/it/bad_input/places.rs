@@ -8,6 +8,7 @@ use filch::sync::oneshot;
 use std::future::pending;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn blocking_a_worker_says_what_to_do_instead() {
@@ -107,11 +108,13 @@ fn a_runtime_dropped_by_its_own_blocking_call_ends() {
     let runtime = workers(1);
     let handle = *runtime.handle();
     let (tell, told) = mpsc::channel();
+    let begin = Instant::now();
     handle.spawn_blocking(move || {
         drop(runtime);
         tell.send(()).expect("the test waits for it");
     });
     told.recv().expect("the drop ends");
+    assert!(begin.elapsed() < Duration::from_secs(4), "it waited for itself");
     let late = handle.spawn(async {});
     assert!(filch::block_on(late).expect_err("its runtime has ended").is_cancelled());
 }

@@ -50,7 +50,7 @@ fn local_tasks_share_what_is_not_send() {
 fn spawn_local_elsewhere_says_where_to_call_it() {
     let runtime = workers(1);
     let messages = [
-        panic_of(|| runtime.block_on(async { spawn_local(async {}) })),
+        runtime.block_on(async { panic_of(|| spawn_local(async {})) }),
         runtime
             .block_on(runtime.spawn(async { panic_of(|| spawn_local(async {})) }))
             .expect("it was caught"),

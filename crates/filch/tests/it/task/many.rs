@@ -1,6 +1,7 @@
 //! Many tasks, deep tasks, large tasks.
 
 use crate::tools::{Witness, on_each_flavor, workers};
+use filch::runtime::Runtime;
 use filch::spawn;
 use filch::sync::oneshot;
 use filch::task::{JoinHandle, yield_now};
@@ -67,10 +68,10 @@ fn tasks_spawn_tasks_that_spawn_tasks() {
 }
 
 /// A task that waits for a task that waits for a task, and so on.
-fn chain(length: u32, end: oneshot::Receiver<u32>) -> JoinHandle<u32> {
-    let mut last = spawn(async move { end.await.unwrap_or(0) });
+fn chain(runtime: &Runtime, length: u32, end: oneshot::Receiver<u32>) -> JoinHandle<u32> {
+    let mut last = runtime.spawn(async move { end.await.unwrap_or(0) });
     for _ in 0..length {
-        last = spawn(async move { last.await.expect("it ends") + 1 });
+        last = runtime.spawn(async move { last.await.expect("it ends") + 1 });
     }
     last
 }
@@ -79,7 +80,7 @@ fn chain(length: u32, end: oneshot::Receiver<u32>) -> JoinHandle<u32> {
 fn a_long_chain_of_joins_ends_without_recursion() {
     on_each_flavor(|runtime| {
         let (go, may_go) = oneshot::channel();
-        let last = runtime.block_on(async { chain(20_000, may_go) });
+        let last = chain(runtime, 20_000, may_go);
         go.send(5).expect("the first of the chain waits for it");
         assert_eq!(runtime.block_on(last).expect("it ends"), 20_005);
     });
@@ -89,7 +90,7 @@ fn a_long_chain_of_joins_ends_without_recursion() {
 fn a_long_chain_of_joins_is_dropped_without_recursion() {
     on_each_flavor(|runtime| {
         let (_go, may_go) = oneshot::channel();
-        let last = runtime.block_on(async { chain(20_000, may_go) });
+        let last = chain(runtime, 20_000, may_go);
         last.abort();
         assert!(runtime.block_on(last).expect_err("it was aborted").is_cancelled());
         // The rest ends with the runtime.

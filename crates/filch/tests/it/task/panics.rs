@@ -50,12 +50,12 @@ fn the_error_of_a_panic_tells_its_message_and_its_task() {
     on_each_flavor(|runtime| {
         let task = runtime.spawn(async { panic!("no {}", "milk") });
         let id = task.id();
-        let error = runtime.block_on(task).map(|()| ()).expect_err("it panicked");
+        let error = runtime.block_on(task).expect_err("it panicked");
         assert_eq!(error.id(), id);
         assert_eq!(error.to_string(), format!("task {id} panicked with message \"no milk\""));
         assert!(std::io::Error::from(error).to_string().contains("no milk"));
         let task = runtime.spawn(async { std::panic::panic_any(5_u8) });
-        let error = runtime.block_on(task).map(|()| ()).expect_err("it panicked");
+        let error = runtime.block_on(task).expect_err("it panicked");
         assert!(error.to_string().ends_with(" panicked"), "{error}");
         assert_eq!(error.into_panic().downcast_ref::<u8>(), Some(&5));
     });

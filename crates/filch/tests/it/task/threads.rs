@@ -36,7 +36,7 @@ fn a_panic_in_a_blocking_call_comes_out_of_its_handle() {
     on_each_flavor(|runtime| {
         for _ in 0..3 {
             let call = runtime.spawn_blocking(|| panic!("no disk"));
-            let error = runtime.block_on(call).map(|()| ()).expect_err("it panicked");
+            let error = runtime.block_on(call).expect_err("it panicked");
             assert!(error.is_panic());
             assert!(error.to_string().contains("no disk"), "{error}");
         }
@@ -51,7 +51,7 @@ fn a_panic_in_to_thread_goes_on_in_the_awaiter() {
             panic_of(|| runtime.block_on(async { to_thread(|| panic!("no disk")).await }));
         assert_eq!(message, "no disk");
         let task = runtime.spawn(async { to_thread(|| panic!("no disk either")).await });
-        let error = runtime.block_on(task).map(|()| ()).expect_err("it panicked");
+        let error = runtime.block_on(task).expect_err("it panicked");
         assert!(error.to_string().contains("no disk either"), "{error}");
     });
 }

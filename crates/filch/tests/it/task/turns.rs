@@ -155,10 +155,9 @@ fn many_wakes_before_a_poll_are_one_poll() {
             if count.fetch_add(1, SeqCst) == 3 {
                 return Poll::Ready(());
             }
-            for _ in 0..1000 {
-                cx.waker().wake_by_ref();
-                cx.waker().clone().wake();
-            }
+            let owned: Vec<Waker> = (0..1000).map(|_| cx.waker().clone()).collect();
+            owned.iter().for_each(Waker::wake_by_ref);
+            owned.into_iter().for_each(Waker::wake);
             Poll::Pending
         }));
         runtime.block_on(task).expect("it ends");

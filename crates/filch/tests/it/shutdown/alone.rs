@@ -1,0 +1,159 @@
+//! What needs a process of its own. Run by the tests of `shutdown`.
+
+use crate::tools::{OnDrop, current_thread, eventually, workers};
+use filch::runtime::Builder;
+use filch::task::{self, yield_now};
+use filch::{spawn, to_thread};
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Counts the drops of what it guards.
+fn counting(drops: &Arc<AtomicUsize>) -> OnDrop<impl FnMut() + Send + use<>> {
+    let drops = drops.clone();
+    OnDrop(move || {
+        drops.fetch_add(1, SeqCst);
+    })
+}
+
+#[test]
+#[ignore = "run by a test of `shutdown` in a process of its own"]
+fn run_drops_leftovers() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let output = filch::run(async {
+        for n in 0..1000 {
+            let guard = counting(&drops);
+            spawn(async move {
+                let _guard = guard;
+                for _ in 0..n % 3 {
+                    yield_now().await;
+                }
+                if n % 7 == 0 {
+                    filch::time::sleep(Duration::from_secs(3600)).await;
+                }
+                pending::<()>().await;
+            });
+        }
+        yield_now().await;
+        assert_eq!(drops.load(SeqCst), 0);
+        8
+    });
+    assert_eq!(output, 8);
+    assert_eq!(drops.load(SeqCst), 1000, "each once, before `run` returns");
+}
+
+/// A call that does not end, on the current runtime. Has begun when this returns.
+async fn stubborn_call() {
+    let (begun, has_begun) = filch::sync::oneshot::channel();
+    let call = move || {
+        begun.send(()).expect("it is awaited");
+        loop {
+            thread::park();
+        }
+    };
+    drop(task::Builder::new().name("stubborn").spawn_blocking(call).expect("there are threads"));
+    has_begun.await.expect("it begins");
+}
+
+#[test]
+#[ignore = "run by a test of `shutdown` in a process of its own"]
+fn run_with_a_stubborn_call() {
+    let begin = Instant::now();
+    filch::run(stubborn_call());
+    assert!(begin.elapsed() < Duration::from_secs(7));
+}
+
+#[test]
+#[ignore = "run by a test of `shutdown` in a process of its own"]
+fn shutdown_with_a_stubborn_call() {
+    let begin = Instant::now();
+    let runtime = Builder::new_multi_thread().name("limited").build().expect("there are threads");
+    runtime.block_on(stubborn_call());
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    assert!(begin.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+#[ignore = "run by a test of `shutdown` in a process of its own"]
+fn dropped_in_its_own_blocking_call() {
+    for make in [|| workers(2), current_thread] {
+        let runtime = Arc::new(make());
+        let handle = *runtime.handle();
+        let (tell, told) = mpsc::channel();
+        let (let_go, may_go) = mpsc::channel::<()>();
+        let other_has_ended = Arc::new(AtomicUsize::new(0));
+        handle.spawn_blocking({
+            let other_has_ended = other_has_ended.clone();
+            move || {
+                let _ = may_go.recv();
+                other_has_ended.store(1, SeqCst);
+            }
+        });
+        let last = runtime.clone();
+        handle.spawn_blocking(move || {
+            eventually(|| Arc::strong_count(&last) == 1);
+            let begin = Instant::now();
+            // Ends the other call once this one waits for it, or before.
+            drop(let_go);
+            drop(last);
+            tell.send(begin.elapsed()).expect("the test waits for it");
+        });
+        drop(runtime);
+        let took = told.recv_timeout(Duration::from_secs(20)).expect("it ends");
+        assert!(took < Duration::from_secs(3), "it waited for itself: {took:?}");
+        assert_eq!(other_has_ended.load(SeqCst), 1, "it waited for the other call");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn n_entries(directory: &str) -> usize {
+    std::fs::read_dir(directory).expect("this is Linux").count()
+}
+
+#[test]
+#[ignore = "run by a test of `shutdown` in a process of its own"]
+#[cfg(target_os = "linux")]
+fn two_thousand_runtimes() {
+    let live_once = |n: usize| {
+        let runtime = match n % 4 {
+            0 => current_thread(),
+            n_workers => workers(n_workers),
+        };
+        runtime.block_on(async {
+            let task = spawn(async { 1 });
+            if n % 5 == 0 {
+                let (mut one, _two) = filch::net::UnixStream::pair().expect("there are descriptors");
+                let read = filch::io::AsyncReadExt::read_u8(&mut one);
+                let _ = filch::time::timeout(Duration::from_micros(50), read).await;
+            }
+            if n % 10 == 0 {
+                to_thread(|| ()).await;
+            }
+            spawn(pending::<()>());
+            if n % 3 != 0 {
+                task.await.expect("it does not panic");
+            }
+        });
+        if n % 6 == 0 {
+            runtime.shutdown_background();
+        }
+    };
+    (0..50).for_each(live_once);
+    let settled = || {
+        // A thread that ended is in the list for a moment longer.
+        eventually(|| n_entries("/proc/self/task") <= 3);
+        n_entries("/proc/self/fd")
+    };
+    let n_descriptors = settled();
+    (0..2000).for_each(live_once);
+    assert_eq!(settled(), n_descriptors);
+}
+
+#[test]
+#[ignore = "run by a test of `shutdown` in a process of its own"]
+#[cfg(not(target_os = "linux"))]
+fn two_thousand_runtimes() {
+    (0..2000).for_each(|_| drop(workers(2)));
+}
