@@ -263,11 +263,14 @@ impl Worker {
     }
 
     /// Has the lookout watch what this worker leaves behind: a task in the slot of another one, which cannot be stolen.
-    // Why here: when it was queued, this worker was not parked, so its owner had no reason to. A hint: who queues at this
-    // very moment has no fence, and may miss the parked bit as it is missed here.
+    // Why here: when it was queued, this worker was not parked, so its owner had no reason to. Who queues at this very
+    // moment has no fence and may miss the parked bit as it is missed here; the lookout's next look, even a seldom one,
+    // comes after both.
     fn warn_lookout(&self) {
         if self.scheduler.remotes.iter().any(|remote| remote.has_waiting()) {
             self.scheduler.lookout.watch();
+        } else if !self.scheduler.idle.all_parked() {
+            self.scheduler.lookout.watch_seldom();
         }
     }
 
