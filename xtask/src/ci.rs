@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::outcome::{Outcome, Tally, Trouble, must_have_everything};
-use crate::{asan, examples, features, interop, loom, readme, sh, soak, swap, syscalls, tidy};
+use crate::{
+    asan, examples, features, interop, loom, readme, sh, shuttle, soak, swap, syscalls, tidy,
+};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Outcome);
@@ -23,6 +25,7 @@ const STEPS: &[Step] = &[
     ("syscalls", syscalls::check),
     ("soak", soak::check),
     ("loom", loom::check),
+    ("shuttle", shuttle::check),
     ("asan", asan::check),
 ];
 

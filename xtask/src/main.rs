@@ -21,6 +21,7 @@ mod features;
 mod interop;
 mod loom;
 mod release;
+mod shuttle;
 mod soak;
 mod swap;
 mod syscalls;
@@ -36,6 +37,7 @@ const COMMANDS: &[Command] = &[
     ("ci", "everything a change must pass: `ci [step]…`", ci::run),
     ("tidy", "what no lint checks: crate edges, special files, orderings, links, words", tidy::run),
     ("loom", "the model checks of one crate or all: `loom [name]`", loom::run),
+    ("shuttle", "random schedules of programs too large for loom", shuttle::run),
     ("asan", "the test suite under AddressSanitizer and LeakSanitizer; needs a nightly", asan::run),
     ("bench", "filch and its peers side by side: `bench [workload]… [--quick] [--against A,B] [--workers N] [--save]`", bench::run),
     ("soak", "random load until time is up, its seed printed: `soak [--seconds N] [--seed S]`", soak::run),

@@ -17,6 +17,12 @@ struct State {
     waiting: Vec<Waker>,
 }
 
+/// A thread's place among those that wait for the baton; given up when this is dropped.
+pub(crate) struct Waiting<'a> {
+    baton: &'a Baton,
+    waker: Option<Waker>,
+}
+
 /// Holds the baton until it is dropped.
 #[must_use = "dropped at once, somebody else drives"]
 pub(crate) struct Driving<'a>(&'a Baton);
@@ -27,17 +33,37 @@ impl Baton {
         (!is_held).then(|| Driving(self))
     }
 
+    /// A place among those that wait. It is taken by the first poll.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        Waiting { baton: self, waker: None }
+    }
+}
+
+impl<'a> Waiting<'a> {
     /// As `try_take`, and sees to it that the caller is woken when the baton is free again.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Driving<'_>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Driving<'a>> {
         let waker = cx.waker().clone();
-        let mut state = self.0.lock();
+        let mut state = self.baton.0.lock();
         if !mem::replace(&mut state.is_held, true) {
-            return Poll::Ready(Driving(self));
+            return Poll::Ready(Driving(self.baton));
         }
         if !state.waiting.iter().any(|waiting| waiting.will_wake(&waker)) {
-            state.waiting.push(waker);
+            state.waiting.push(waker.clone());
         }
+        drop(state);
+        self.waker = Some(waker);
         Poll::Pending
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some(waker) = self.waker.take() else { return };
+        let mut state = self.baton.0.lock();
+        let place = state.waiting.iter().position(|waiting| waiting.will_wake(&waker));
+        let left = place.map(|place| state.waiting.swap_remove(place));
+        drop(state);
+        drop(left); // Unlocked: a waker's drop may be foreign code.
     }
 }
 
@@ -68,9 +94,27 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let driving = baton.try_take().expect("it is free");
         assert!(baton.try_take().is_none());
-        assert!(baton.poll_take(&mut cx).is_pending());
+        let mut waiting = baton.wait();
+        assert!(waiting.poll(&mut cx).is_pending());
         drop(driving);
-        assert!(baton.poll_take(&mut cx).is_ready());
-        assert!(baton.try_take().is_some(), "what `poll_take` gave was dropped");
+        assert!(waiting.poll(&mut cx).is_ready());
+        assert!(baton.try_take().is_some(), "what `poll` gave was dropped");
+    }
+
+    #[test]
+    fn who_leaves_without_the_baton_leaves_nothing_behind() {
+        let baton = Baton::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let driving = baton.try_take().expect("it is free");
+        for _ in 0..3 {
+            let mut waiting = baton.wait();
+            assert!(waiting.poll(&mut cx).is_pending());
+            assert!(waiting.poll(&mut cx).is_pending());
+            assert_eq!(baton.0.lock().waiting.len(), 1);
+            drop(waiting);
+            assert!(baton.0.lock().waiting.is_empty());
+        }
+        drop(driving);
+        assert!(baton.try_take().is_some());
     }
 }

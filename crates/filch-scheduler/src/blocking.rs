@@ -2,7 +2,7 @@
 //!
 //! Knows nothing about workers. A call is a task that is done at its first poll.
 
-use crate::multi_thread::ThreadHook;
+use crate::hook::{self, ThreadHook, ThreadNames};
 use filch_core::RuntimeRef;
 use filch_core::seam::Blocking;
 use filch_core::sys::sync::{Condvar, Mutex, MutexGuard};
@@ -22,12 +22,12 @@ struct Pool {
     state: Mutex<State>,
     /// Notified once for each call that an idle thread should take.
     work: Condvar,
-    /// Notified when a thread ends or a call is done while the pool is closing.
+    /// Notified when a thread has ended.
     progress: Condvar,
     max_threads: usize,
     keep_alive: Duration,
     stack_size: Option<usize>,
-    thread_name: Arc<dyn Fn(usize) -> String + Send + Sync>,
+    thread_name: ThreadNames,
     on_start: Option<ThreadHook>,
     on_stop: Option<ThreadHook>,
 }
@@ -81,7 +81,7 @@ impl BlockingPool {
         max_threads: usize,
         keep_alive: Duration,
         stack_size: Option<usize>,
-        thread_name: Arc<dyn Fn(usize) -> String + Send + Sync>,
+        thread_name: ThreadNames,
         on_start: Option<ThreadHook>,
         on_stop: Option<ThreadHook>,
     ) -> Self {
@@ -174,7 +174,7 @@ impl BlockingPool {
         let runtime = state.runtime.expect("the pool is started before the runtime takes calls");
         drop(state);
         let pool = Arc::clone(&self.0);
-        let mut builder = thread::Builder::new().name((pool.thread_name)(number));
+        let mut builder = thread::Builder::new().name(hook::name(&pool.thread_name, number));
         if let Some(size) = pool.stack_size {
             builder = builder.stack_size(size);
         }
@@ -197,13 +197,13 @@ impl BlockingPool {
 impl Pool {
     fn run_thread(&self, number: usize, runtime: RuntimeRef) {
         let _entered = runtime.enter();
-        self.on_start.iter().for_each(|hook| hook(number));
+        hook::call(self.on_start.as_ref(), number);
         while let Some(task) = self.next_call(number) {
             let again = task.run();
             debug_assert!(again.is_none(), "a blocking call is done at its first poll");
             self.state.lock().running.remove(&number);
         }
-        self.on_stop.iter().for_each(|hook| hook(number));
+        hook::call(self.on_stop.as_ref(), number);
         let mut state = self.state.lock();
         state.n_threads -= 1;
         drop(state);

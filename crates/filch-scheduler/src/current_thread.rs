@@ -3,7 +3,8 @@
 //! One thread drives at a time; a second `block_on` polls its future on its own and waits for its turn to drive.
 
 use crate::baton::{Baton, Driving};
-use crate::idle::Idle;
+use crate::hold::Held;
+use crate::idle::{Idle, LastLook};
 use filch_core::coop::Budget;
 use filch_core::runtime::block_on_thread;
 use filch_core::seam::{Hint, Limit, Park, Scheduler};
@@ -85,9 +86,10 @@ impl CurrentThread {
     fn wait_for_turn(&self, mut future: Pin<&mut dyn Future<Output = ()>>) -> Option<Driving<'_>> {
         let mut driving = self.baton.try_take();
         if driving.is_none() {
+            let mut waiting = self.baton.wait();
             block_on_thread(pin!(poll_fn(|cx| {
                 if future.as_mut().poll(cx).is_pending() {
-                    driving = Some(ready!(self.baton.poll_take(cx)));
+                    driving = Some(ready!(waiting.poll(cx)));
                 }
                 Poll::Ready(())
             })));
@@ -177,17 +179,23 @@ impl Loop<'_> {
         let waker = Waker::from(Arc::clone(&root));
         let mut cx = Context::from_waker(&waker);
         let mut wakes = runtime.wake_batch();
+        let mut until_driver = self.scheduler.event_interval;
         loop {
             if root.take() {
                 context::set_budget(self.scheduler.budget);
                 if let Poll::Ready(()) = future.as_mut().poll(&mut cx) {
                     return;
                 }
+                until_driver = until_driver.saturating_sub(1);
             }
             self.take_injected(runtime);
-            let ran_all = self.run_some(&root);
-            let limit = if ran_all && !root.is_woken() { Limit::Forever } else { Limit::Zero };
-            self.turn(limit, park, &root, &mut wakes);
+            until_driver -= self.run_some(until_driver, &root);
+            let is_idle = self.queue.borrow().is_empty() && !root.is_woken();
+            if is_idle || until_driver == 0 {
+                let limit = if is_idle { Limit::Forever } else { Limit::Zero };
+                self.turn(limit, park, &root, &mut wakes);
+                until_driver = self.scheduler.event_interval;
+            }
         }
     }
 
@@ -197,19 +205,25 @@ impl Loop<'_> {
         queue.extend(runtime.take_strays());
     }
 
-    /// Runs tasks until the queue is empty (`true`), the future of `block_on` is woken, or the driver's turn has come.
-    fn run_some(&self, root: &RootWaker) -> bool {
-        for _ in 0..self.scheduler.event_interval {
-            let Some(task) = self.pop() else { return true };
+    /// Runs at most `limit` tasks, until the queue is empty or the future of `block_on` has its turn: once that is woken,
+    /// those go first that were queued before. Answers how many ran.
+    fn run_some(&self, limit: u32, root: &RootWaker) -> u32 {
+        let mut n_before_root = usize::MAX;
+        for n_run in 0..limit {
+            if root.is_woken() {
+                n_before_root = n_before_root.min(self.queue.borrow().len());
+            }
+            if n_before_root == 0 {
+                return n_run;
+            }
+            let Some(task) = self.pop() else { return n_run };
+            n_before_root -= 1;
             context::set_budget(self.scheduler.budget);
             if let Some(again) = task.run() {
                 self.queue.borrow_mut().push_back(again);
             }
-            if root.is_woken() {
-                return false;
-            }
         }
-        self.queue.borrow().is_empty()
+        limit
     }
 
     fn pop(&self) -> Option<Runnable> {
@@ -217,25 +231,39 @@ impl Loop<'_> {
     }
 
     fn turn(&self, limit: Limit, park: &dyn Park, root: &RootWaker, wakes: &mut WakeBatch) {
-        let idle = &self.scheduler.idle;
-        while !park.try_hold() {
-            std::thread::yield_now(); // Why: only the virtual clock's helpers hold it, for an instant.
-        }
+        let held =
+            Held::try_take(park).expect("who has the baton is the only one to turn the driver");
         if limit == Limit::Zero {
             park.flush_timers(0);
-            park.turn(Limit::Zero, &|| false, wakes);
+            held.turn(Limit::Zero, &|| false, wakes);
         } else {
-            let look = idle.prepare_park(0, false, true);
+            let idle = &self.scheduler.idle;
+            let _parked = Parked::begin(idle);
             if self.scheduler.injected.lock().is_empty() && !root.is_woken() {
-                park.turn(Limit::Forever, &|| idle.all_parked(), wakes);
-            }
-            if idle.unpark_self(0, look) {
-                let _ = idle.searching_to_running(0);
+                held.turn(Limit::Forever, &|| idle.all_parked(), wakes);
             }
         }
-        park.release();
+        drop(held);
         context::set_budget(Budget::UNLIMITED);
         wakes.wake_all();
+    }
+}
+
+/// The only worker is parked until this is dropped, also when a turn panics.
+struct Parked<'a>(&'a Idle, Option<LastLook>);
+
+impl<'a> Parked<'a> {
+    fn begin(idle: &'a Idle) -> Self {
+        Parked(idle, Some(idle.prepare_park(0, false, true)))
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        let was_claimed = self.1.take().is_some_and(|look| self.0.unpark_self(0, look));
+        if was_claimed {
+            let _ = self.0.searching_to_running(0);
+        }
     }
 }
 

@@ -6,7 +6,10 @@
 //! - `pace`: whether queued work is worth another worker.
 //! - `spin`: whether to look a little longer before parking.
 //! - `worker`: the loop.
+//! - `sleeper`: how a parked worker is reached.
 //! - `lookout`: the thread that notices work behind a worker that is stuck in a poll.
+//! - `hold`: the right to the driver.
+//! - `hook`: what the user wants called on our threads.
 //! - `baton`: which thread drives a current-thread scheduler.
 //! - [`MultiThread`], [`CurrentThread`]: the two schedulers.
 //! - [`BlockingPool`]: threads for calls that block.
@@ -16,15 +19,19 @@
 mod baton;
 mod blocking;
 mod current_thread;
+mod hold;
+mod hook;
 pub mod idle;
 mod injector;
 mod local;
 mod lookout;
 mod multi_thread;
 mod pace;
+mod sleeper;
 mod spin;
 mod worker;
 
 pub use blocking::{BlockingPool, Leftover};
 pub use current_thread::CurrentThread;
-pub use multi_thread::{MultiThread, Settings, ThreadHook};
+pub use hook::{ThreadHook, ThreadNames};
+pub use multi_thread::{MultiThread, Settings};

@@ -2,7 +2,7 @@
 
 use crossbeam_deque::{Steal, Stealer, Worker as Deque};
 use crossbeam_utils::CachePadded;
-use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use filch_core::sys::sync::atomic::{AtomicPtr, AtomicU32};
 use filch_core::task::Runnable;
 use std::fmt;
@@ -37,9 +37,15 @@ impl Remote {
     /// Worker: puts a task into the LIFO slot; answers the one it displaced.
     #[inline]
     pub(crate) fn replace_lifo(&self, task: Runnable) -> Option<Runnable> {
-        // ORDERING: [lifo] AcqRel pairs with the other swaps of this word: the task comes with all that was written to
-        // it.
-        from_slot(self.lifo.swap(task.into_ptr().as_ptr(), AcqRel))
+        let task = task.into_ptr().as_ptr();
+        if self.lifo.load(Relaxed).is_null() {
+            // Why no swap: only the worker fills the slot, so an empty one stays empty until it does.
+            // ORDERING: [lifo] Release: the task comes with all that was written to it.
+            self.lifo.store(task, Release);
+            return None;
+        }
+        // ORDERING: [lifo] AcqRel pairs with the other swaps of this word, as above.
+        from_slot(self.lifo.swap(task, AcqRel))
     }
 
     /// Worker or rescuer: takes the task out of the LIFO slot.

@@ -6,13 +6,17 @@
 //!
 //! - a poll that lasts from one sample to the next with a task in the LIFO slot: the task moves to the injector;
 //! - such a poll with tasks queued here or in the injector, or with nobody in the driver: a parked worker is woken;
-//! - a queue that was not empty in two samples in a row is work that lasts: a parked worker is woken.
+//! - a queue that was not empty in two samples in a row is work that lasts: a parked worker is woken;
+//! - a driver that nobody turned for some samples, although no poll lasts that long: a parked worker is woken.
 
+use crate::idle::Idle;
+use crate::local::Remote;
 use crate::multi_thread::MultiThread;
-use filch_core::sys::Duration;
+use crossbeam_utils::CachePadded;
 use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use filch_core::sys::sync::atomic::{AtomicBool, AtomicU8, fence};
+use filch_core::sys::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, fence};
 use filch_core::sys::thread::{self, Thread};
+use filch_core::sys::{Duration, Instant};
 use std::sync::OnceLock;
 
 /// The time between two samples.
@@ -38,13 +42,31 @@ pub(crate) struct Lookout {
     is_stopped: AtomicBool,
     thread: OnceLock<Thread>,
     n_workers: usize,
+    /// How many turns of the driver have ended. Written by its holder, read by the lookout.
+    n_turns: CachePadded<AtomicU32>,
 }
 
 /// What the last sample saw of a worker.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sample {
     n_polls: u32,
     had_waiting: bool,
+}
+
+/// What a worker's sample says beside the one before.
+#[derive(Debug, PartialEq, Eq)]
+struct Finding {
+    /// The worker is in the same poll as before.
+    is_stuck: bool,
+    /// Its queue was not empty then and is not now, or is not and the worker is stuck.
+    lasts: bool,
+}
+
+/// Since when nobody has turned the driver.
+#[derive(Debug)]
+struct Unattended {
+    n_turns: u32,
+    since: Instant,
 }
 
 impl Lookout {
@@ -54,6 +76,7 @@ impl Lookout {
             is_stopped: AtomicBool::new(false),
             thread: OnceLock::new(),
             n_workers,
+            n_turns: CachePadded::new(AtomicU32::new(0)),
         }
     }
 
@@ -73,17 +96,29 @@ impl Lookout {
         }
     }
 
+    /// Holder of the driver: a turn has ended.
+    #[inline]
+    pub(crate) fn count_turn(&self) {
+        self.n_turns.store(self.n_turns.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
     #[cold]
     fn begin(&self, watching: u8) {
         // ORDERING: [watch] AcqRel: what is queued before is seen by the samples that follow.
         if self.n_workers > 1 && self.watching.fetch_max(watching, AcqRel) < watching {
-            self.thread.get().into_iter().for_each(Thread::unpark);
+            self.unpark();
         }
     }
 
     pub(crate) fn stop(&self) {
         // ORDERING: [lookout-stop] Release pairs with the Acquire in `run`.
         self.is_stopped.store(true, Release);
+        self.unpark();
+    }
+
+    fn unpark(&self) {
+        // ORDERING: [lookout-start] pairs with the fence in `run`: this sees its thread, or it sees what was stored before.
+        fence(SeqCst);
         self.thread.get().into_iter().for_each(Thread::unpark);
     }
 
@@ -91,24 +126,17 @@ impl Lookout {
     pub(crate) fn run(scheduler: &MultiThread) {
         let lookout = &scheduler.lookout;
         let _ = lookout.thread.set(thread::current());
+        fence(SeqCst); // ORDERING: [lookout-start] pairs with the fence in `unpark`.
         let mut samples = vec![Sample::default(); scheduler.remotes.len()];
+        let mut unattended = Unattended::at(lookout.n_turns.load(Relaxed));
         let mut n_quiet = 0;
         // ORDERING: [lookout-stop] Acquire pairs with `stop`.
         while !lookout.is_stopped.load(Acquire) {
-            // ORDERING: [watch] Acquire pairs with `begin`.
-            match lookout.watching.load(Acquire) {
-                ASLEEP => {
-                    thread::park();
-                    continue;
-                }
-                SELDOMLY => thread::park_timeout(SELDOM),
-                _ => thread::park_timeout(PERIOD),
-            }
-            if sample_all(scheduler, &mut samples) {
-                n_quiet = 0;
+            if !lookout.wait_for_next_sample() {
                 continue;
             }
-            n_quiet += 1;
+            n_quiet =
+                if sample_all(scheduler, &mut samples, &mut unattended) { 0 } else { n_quiet + 1 };
             if n_quiet > N_QUIET_SAMPLES {
                 n_quiet = 0;
                 lookout.rest(scheduler);
@@ -116,13 +144,33 @@ impl Lookout {
         }
     }
 
+    /// `false`: the wait ended for another reason.
+    fn wait_for_next_sample(&self) -> bool {
+        let begin = Instant::now();
+        // ORDERING: [watch] Acquire pairs with `begin`.
+        match self.watching.load(Acquire) {
+            ASLEEP => {
+                thread::park();
+                return false;
+            }
+            SELDOMLY => thread::park_timeout(SELDOM),
+            _ => thread::park_timeout(PERIOD),
+        }
+        // Why: unparked at once, it would take whatever poll it meets twice for a stuck one.
+        begin.elapsed() >= PERIOD / 2
+    }
+
     /// Stops watching, unless something came to wait meanwhile, or a worker runs while nobody waits in the driver.
     fn rest(&self, scheduler: &MultiThread) {
         self.watching.store(ASLEEP, Relaxed);
         // ORDERING: [watch] whoever queued before this fence and found the lookout watching is seen below.
         fence(SeqCst);
-        if scheduler.remotes.iter().any(|remote| remote.has_waiting()) {
-            self.watching.store(CLOSELY, Relaxed);
+        // Why a period later: a worker has no fence between queueing and its look at `watching`, for that would cost each
+        // task some nanoseconds. What it queued is seen long before this is over.
+        thread::park_timeout(PERIOD);
+        let has_waiting = scheduler.remotes.iter().any(Remote::has_waiting);
+        if has_waiting || !scheduler.injector.is_empty() {
+            self.watching.fetch_max(CLOSELY, Relaxed);
         } else if scheduler.idle.driver_is_free() {
             // Why not asleep: a task that only wakes itself queues nothing that others could see, and may get stuck.
             self.watching.fetch_max(SELDOMLY, Relaxed);
@@ -130,27 +178,108 @@ impl Lookout {
     }
 }
 
-/// Looks at every worker. `true`: something was found that needs another look.
-fn sample_all(scheduler: &MultiThread, samples: &mut [Sample]) -> bool {
+impl Sample {
+    fn of(remote: &Remote) -> Self {
+        Sample { n_polls: remote.n_polls(), had_waiting: remote.has_waiting() }
+    }
+
+    fn after(self, before: Sample, is_parked: bool) -> Finding {
+        let is_stuck = self.n_polls == before.n_polls && !is_parked;
+        Finding { is_stuck, lasts: self.had_waiting && (is_stuck || before.had_waiting) }
+    }
+}
+
+impl Unattended {
+    fn at(n_turns: u32) -> Self {
+        Unattended { n_turns, since: Instant::now() }
+    }
+
+    /// Whether nobody is in the driver, and nobody was for long.
+    fn sample(&mut self, n_turns: u32, idle: &Idle) -> bool {
+        if n_turns != self.n_turns || !idle.driver_is_free() {
+            *self = Unattended::at(n_turns);
+        }
+        self.since.elapsed() >= SELDOM
+    }
+}
+
+/// Looks at every worker and at the driver. `true`: something was found that needs another look.
+fn sample_all(
+    scheduler: &MultiThread,
+    samples: &mut [Sample],
+    unattended: &mut Unattended,
+) -> bool {
     let mut found = false;
     for (worker, (remote, sample)) in scheduler.remotes.iter().zip(samples).enumerate() {
-        let now = Sample { n_polls: remote.n_polls(), had_waiting: remote.has_waiting() };
-        let is_stuck = now.n_polls == sample.n_polls && !scheduler.idle.is_parked(worker);
-        if is_stuck {
-            scheduler.park().flush_all_timers(); // What it armed before it got stuck is due all the same.
+        let before = std::mem::replace(sample, Sample::of(remote));
+        let finding = sample.after(before, scheduler.idle.is_parked(worker));
+        let is_left = finding.is_stuck && !scheduler.injector.is_empty();
+        if finding.is_stuck {
+            rescue(scheduler, remote);
         }
-        if is_stuck && now.had_waiting {
-            if let Some(task) = remote.take_lifo() {
-                scheduler.inject(task);
-            }
-        }
-        let is_left = is_stuck && !scheduler.injector.is_empty();
-        let lasts = now.had_waiting && (is_stuck || sample.had_waiting);
-        if is_left || lasts || is_stuck && scheduler.idle.driver_is_free() {
+        if is_left || finding.lasts || finding.is_stuck && scheduler.idle.driver_is_free() {
             scheduler.unpark(scheduler.idle.notify_one());
         }
-        found |= now.had_waiting || is_left;
-        *sample = now;
+        found |= sample.had_waiting || is_left;
+    }
+    if unattended.sample(scheduler.lookout.n_turns.load(Relaxed), &scheduler.idle) {
+        scheduler.unpark(scheduler.idle.notify_one());
     }
     found
+}
+
+/// Brings out what only a stuck worker can reach.
+fn rescue(scheduler: &MultiThread, stuck: &Remote) {
+    scheduler.park().flush_all_timers(); // What it armed before it got stuck is due all the same.
+    if let Some(task) = stuck.take_lifo() {
+        scheduler.inject(task);
+    }
+}
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests {
+    use super::*;
+
+    fn sample(n_polls: u32, had_waiting: bool) -> Sample {
+        Sample { n_polls, had_waiting }
+    }
+
+    #[test]
+    fn a_worker_that_neither_polls_nor_parks_is_stuck() {
+        assert!(sample(7, false).after(sample(7, false), false).is_stuck);
+        assert!(!sample(7, false).after(sample(7, false), true).is_stuck, "it is parked");
+        assert!(!sample(8, false).after(sample(7, false), false).is_stuck, "it polls");
+    }
+
+    #[test]
+    fn work_lasts_that_is_there_twice_or_behind_a_stuck_worker() {
+        assert!(sample(8, true).after(sample(7, true), false).lasts);
+        assert!(sample(7, true).after(sample(7, false), false).lasts);
+        assert!(!sample(8, true).after(sample(7, false), false).lasts, "it may be gone soon");
+        assert!(!sample(8, false).after(sample(7, true), false).lasts, "it is gone");
+    }
+
+    #[test]
+    fn a_driver_is_unattended_when_nobody_turned_it_for_long() {
+        let idle = Idle::new(2);
+        let mut unattended = Unattended::at(3);
+        assert!(!unattended.sample(3, &idle), "not for long");
+        unattended.since -= SELDOM;
+        assert!(unattended.sample(3, &idle));
+        assert!(!unattended.sample(4, &idle), "somebody turned it");
+        unattended.since -= SELDOM;
+        let look = idle.prepare_park(1, false, true);
+        assert!(!unattended.sample(4, &idle), "somebody is in it");
+        let _ = idle.unpark_self(1, look);
+    }
+
+    #[test]
+    fn an_unparked_lookout_does_not_take_two_samples_at_once() {
+        let lookout = Lookout::new(2);
+        assert!(lookout.thread.set(thread::current()).is_ok());
+        lookout.watch_seldom();
+        lookout.watch();
+        assert!(!lookout.wait_for_next_sample());
+        assert!(lookout.wait_for_next_sample());
+    }
 }

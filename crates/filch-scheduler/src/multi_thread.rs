@@ -2,10 +2,12 @@
 //!
 //! What a worker does is in `worker`; who sleeps is in [`idle`](crate::idle).
 
+use crate::hook::{self, ThreadHook, ThreadNames};
 use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::local::Remote;
 use crate::lookout::Lookout;
+use crate::sleeper::Sleeper;
 use crate::worker::{self, Worker};
 use crossbeam_deque::Worker as Deque;
 use crossbeam_utils::CachePadded;
@@ -13,16 +15,13 @@ use filch_core::RuntimeRef;
 use filch_core::coop::Budget;
 use filch_core::seam::{Hint, Park, Scheduler};
 use filch_core::sys::sync::Mutex;
-use filch_core::sys::sync::atomic::AtomicBool;
-use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use filch_core::sys::thread::{self, JoinHandle, Thread};
+use filch_core::sys::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use filch_core::sys::sync::atomic::{AtomicBool, fence};
+use filch_core::sys::thread::{self, JoinHandle};
 use filch_core::task::Runnable;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
-
-/// Called on a scheduler's thread, with its index.
-pub type ThreadHook = Arc<dyn Fn(usize) + Send + Sync>;
 
 /// How a scheduler's threads are made and paced.
 #[derive(Clone)]
@@ -30,7 +29,7 @@ pub struct Settings {
     /// How many workers; at least one.
     pub n_workers: usize,
     /// Names a worker's thread by its index.
-    pub thread_name: Arc<dyn Fn(usize) -> String + Send + Sync>,
+    pub thread_name: ThreadNames,
     /// The stack of a worker's thread in bytes; `None` for the system's default.
     pub stack_size: Option<usize>,
     /// What a task may consume in one poll.
@@ -70,16 +69,6 @@ pub struct MultiThread {
     /// The workers' queues until their threads take them.
     queues: Mutex<Vec<Deque<Runnable>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// How a parked worker is reached.
-#[derive(Debug, Default)]
-struct Sleeper {
-    thread: OnceLock<Thread>,
-    /// Set by whoever unparks the worker; cleared by the worker.
-    notified: AtomicBool,
-    /// Whether it waits in the driver. Written by the worker before its bit is set.
-    in_driver: AtomicBool,
 }
 
 impl MultiThread {
@@ -124,33 +113,13 @@ impl MultiThread {
 
     /// Unparks a worker that was claimed.
     pub(crate) fn unpark(&self, claimed: Option<usize>) {
-        let Some(worker) = claimed else { return };
-        let sleeper = &self.sleepers[worker];
-        // ORDERING: [notified] Release pairs with the swap in `sleep`.
-        sleeper.notified.store(true, Release);
-        if sleeper.in_driver.load(Relaxed) {
-            self.park().unpark();
-        } else if let Some(thread) = sleeper.thread.get() {
-            thread.unpark();
+        if let Some(worker) = claimed {
+            self.sleepers[worker].unpark(|| self.park().unpark());
         }
     }
 
-    /// Worker: says where it is going to sleep. Before its bit is set.
-    pub(crate) fn set_in_driver(&self, worker: usize, in_driver: bool) {
-        self.sleepers[worker].in_driver.store(in_driver, Relaxed);
-    }
-
-    /// Worker: blocks until it is unparked.
-    pub(crate) fn sleep(&self, worker: usize) {
-        // ORDERING: [notified] Acquire pairs with the Release in `unpark`.
-        while !self.sleepers[worker].notified.swap(false, AcqRel) {
-            thread::park();
-        }
-    }
-
-    /// Worker: what was said to it before it went to sleep is settled.
-    pub(crate) fn clear_notified(&self, worker: usize) {
-        self.sleepers[worker].notified.store(false, Relaxed);
+    pub(crate) fn sleeper(&self, worker: usize) -> &Sleeper {
+        &self.sleepers[worker]
     }
 
     fn start_worker(
@@ -160,12 +129,12 @@ impl MultiThread {
         runtime: RuntimeRef,
     ) -> io::Result<()> {
         let scheduler = Arc::clone(self);
-        let mut thread = thread::Builder::new().name((self.settings.thread_name)(index));
+        let mut thread = thread::Builder::new().name(hook::name(&self.settings.thread_name, index));
         if let Some(size) = self.settings.stack_size {
             thread = thread.stack_size(size);
         }
         let handle = thread.spawn(move || {
-            let _ = scheduler.sleepers[index].thread.set(thread::current());
+            scheduler.sleepers[index].set_thread();
             Worker::new(scheduler, index, queue).run(runtime);
         })?;
         self.threads.lock().push(handle);
@@ -179,7 +148,7 @@ impl MultiThread {
         }
         if 1 < self.settings.n_workers {
             let scheduler = Arc::clone(self);
-            let name = format!("{}-lookout", (self.settings.thread_name)(0));
+            let name = format!("{}-lookout", hook::name(&self.settings.thread_name, 0));
             let handle =
                 thread::Builder::new().name(name).spawn(move || Lookout::run(&scheduler))?;
             self.threads.lock().push(handle);
@@ -191,19 +160,17 @@ impl MultiThread {
     fn stop(&self) {
         // ORDERING: [shutdown] Release pairs with `is_shutdown`.
         self.is_shutdown.store(true, Release);
-        (0..self.settings.n_workers).for_each(|worker| {
-            self.unpark(Some(worker));
-            if let Some(thread) = self.sleepers[worker].thread.get() {
-                thread.unpark();
-            }
-        });
+        // ORDERING: [shutdown] pairs with [park] in `Idle::prepare_park`: a worker that goes to sleep sees the end, or its
+        // thread is seen here.
+        fence(SeqCst);
+        self.sleepers.iter().for_each(|sleeper| sleeper.rouse());
         if let Some(park) = self.park.get() {
             park.unpark();
         }
         self.lookout.stop();
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
-            // Why ignored: a worker never unwinds; a hook of the user's may, and its panic was printed.
+            // Why ignored: a worker never unwinds, and a lookout that did has said so.
             let _ = thread.join();
         }
     }

@@ -5,6 +5,7 @@
 //! estimate is the lookout's to notice.
 
 use filch_core::sys::Instant;
+use std::cell::Cell;
 
 /// A queue that lasts longer than this is worth a wake.
 // Why: five times what a wake costs on the reference machine (20 µs), so that the wake is at most a fifth of the work
@@ -18,57 +19,61 @@ const BRISK_NS: u64 = 500;
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     /// The last reading of the clock, and how many polls ago it was.
-    last: Option<Instant>,
-    n_polls: u32,
+    last: Cell<Option<Instant>>,
+    n_polls: Cell<u32>,
     /// How many polls to let pass before the next reading.
-    patience: u32,
-    /// Mean duration of a poll.
-    mean_ns: u64,
+    patience: Cell<u32>,
+    /// Mean duration of a poll; zero before it was measured.
+    mean_ns: Cell<u64>,
 }
 
 impl Pace {
     /// A poll has ended. `true`: it is time to [`measure`](Self::measure), if that matters at all.
     #[inline]
-    pub(crate) fn count_poll(&mut self) -> bool {
-        self.n_polls += 1;
-        self.n_polls > self.patience
+    pub(crate) fn count_poll(&self) -> bool {
+        let n_polls = self.n_polls.get() + 1;
+        self.n_polls.set(n_polls);
+        n_polls > self.patience.get()
     }
 
     /// Nothing was queued or nobody is parked: what was measured up to here says nothing about what comes.
-    pub(crate) fn interrupt(&mut self) {
-        self.last = None;
-        self.n_polls = 0;
-        self.patience = 0;
+    pub(crate) fn interrupt(&self) {
+        self.last.set(None);
+        self.n_polls.set(0);
+        self.patience.set(patience(self.mean_ns.get()));
     }
 
     /// Reads the clock and updates the mean.
-    pub(crate) fn measure(&mut self) {
+    pub(crate) fn measure(&self) {
         let now = Instant::now();
-        if let Some(last) = self.last.replace(now) {
-            let elapsed = now.saturating_duration_since(last).as_nanos();
-            let mean = u64::try_from(elapsed).unwrap_or(u64::MAX) / u64::from(self.n_polls.max(1));
-            self.mean_ns = if mean > self.mean_ns { mean } else { (3 * self.mean_ns + mean) / 4 };
-            self.patience = patience(mean);
+        if let Some(last) = self.last.replace(Some(now)) {
+            let elapsed =
+                u64::try_from(now.saturating_duration_since(last).as_nanos()).unwrap_or(u64::MAX);
+            let mean = (elapsed / u64::from(self.n_polls.get().max(1))).max(1);
+            let before = self.mean_ns.get();
+            self.mean_ns.set(if mean > before { mean } else { (3 * before + mean) / 4 });
+            self.patience.set(patience(mean));
         }
-        self.n_polls = 0;
+        self.n_polls.set(0);
     }
 
     /// Whether the polls were so short that whatever waits for this worker to look up waits less than a wake takes.
     pub(crate) fn is_brisk(&self) -> bool {
-        (1..=BRISK_NS).contains(&self.mean_ns)
+        (1..=BRISK_NS).contains(&self.mean_ns.get())
     }
 
     /// Whether `n_queued` tasks will last long enough to be worth another worker.
     #[inline]
     pub(crate) fn is_worth_a_wake(&self, n_queued: usize) -> bool {
-        self.mean_ns.saturating_mul(n_queued as u64) > WORTH_A_WAKE_NS
+        self.mean_ns.get().saturating_mul(n_queued as u64) > WORTH_A_WAKE_NS
     }
 }
 
 /// How many polls of this mean duration pass before the clock is read again: about 10 µs' worth.
 fn patience(mean_ns: u64) -> u32 {
     match mean_ns {
-        0..=300 => 31,
+        0 => 3,
+        1..=300 => 31,
         301..=1_200 => 7,
         1_201..=5_000 => 1,
         _ => 0,
@@ -81,23 +86,23 @@ mod tests {
 
     #[test]
     fn long_polls_make_a_short_queue_worth_a_wake() {
-        let pace = Pace { mean_ns: 50_000, ..Pace::default() };
+        let pace = Pace { mean_ns: Cell::new(50_000), ..Pace::default() };
         assert!(!pace.is_worth_a_wake(1));
         assert!(pace.is_worth_a_wake(3));
     }
 
     #[test]
     fn tiny_polls_keep_a_thousand_tasks_at_home() {
-        let pace = Pace { mean_ns: 60, ..Pace::default() };
+        let pace = Pace { mean_ns: Cell::new(60), ..Pace::default() };
         assert!(!pace.is_worth_a_wake(1000));
     }
 
     #[test]
     fn the_clock_is_read_after_every_poll_once_polls_are_long() {
-        let mut pace = Pace { patience: patience(50_000), ..Pace::default() };
+        let pace = Pace { patience: Cell::new(patience(50_000)), ..Pace::default() };
         assert!(pace.count_poll());
-        pace.patience = patience(50);
-        pace.n_polls = 0;
+        pace.patience.set(patience(50));
+        pace.n_polls.set(0);
         assert_eq!((0..32).filter(|_| pace.count_poll()).count(), 1);
     }
 }

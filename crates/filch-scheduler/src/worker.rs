@@ -1,5 +1,7 @@
 //! A worker: the loop that decides what runs next.
 
+use crate::hold::Held;
+use crate::hook;
 use crate::idle::Found;
 use crate::local::MAX_LIFO_RUN;
 use crate::multi_thread::MultiThread;
@@ -23,10 +25,8 @@ pub(crate) struct Worker {
     scheduler: Arc<MultiThread>,
     index: usize,
     queue: Deque<Runnable>,
-    pace: RefCell<Pace>,
+    pace: Pace,
     spin: RefCell<Spin>,
-    /// How many polls in a row came from the LIFO slot.
-    lifo_run: Cell<u32>,
     /// Whether this worker counts as searching.
     is_searching: Cell<bool>,
     /// Polls left until the injector, and until the driver, must be visited.
@@ -68,9 +68,8 @@ impl Worker {
         Worker {
             index,
             queue,
-            pace: RefCell::default(),
+            pace: Pace::default(),
             spin: RefCell::default(),
-            lifo_run: Cell::new(0),
             is_searching: Cell::new(false),
             until_injector: Cell::new(scheduler.settings.injector_interval),
             until_driver: Cell::new(scheduler.settings.event_interval),
@@ -88,9 +87,10 @@ impl Worker {
                 seed.wrapping_add(self.index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15),
             );
         }
-        settings.on_start.iter().for_each(|hook| hook(self.index));
+        hook::call(settings.on_start.as_ref(), self.index);
         WORKER.set(&raw const self);
         let mut wakes = runtime.wake_batch();
+        let _abort = AbortOnUnwind(self.index);
         while let Some(task) = self.next_task(&mut wakes) {
             self.poll(task);
         }
@@ -98,7 +98,7 @@ impl Worker {
         self.drop_queue();
         WORKER.set(ptr::null());
         context::set_budget(coop::Budget::UNLIMITED);
-        settings.on_stop.iter().for_each(|hook| hook(self.index));
+        hook::call(settings.on_stop.as_ref(), self.index);
     }
 
     /// Decides what runs next, parking until there is something. `None` means shutdown.
@@ -123,49 +123,40 @@ impl Worker {
         context::set_budget(self.scheduler.settings.budget);
         self.poll_within_budget(task);
         // Why: a task woken by this one continues its work; it runs next, on what is left of the budget.
-        while let Some(task) = self.next_lifo() {
+        for _ in 0..MAX_LIFO_RUN {
+            let Some(task) = self.next_lifo() else { break };
             self.poll_within_budget(task);
         }
-        self.lifo_run.set(0);
         // Why: with its turns or the budget used up, the slot's task queues like any other; left there, it would wait
         // for as long as the queue is not empty.
-        self.remote().take_lifo().into_iter().for_each(|task| self.queue.push(task));
+        if let Some(task) = self.remote().take_lifo() {
+            self.queue.push(task);
+        }
     }
 
     #[inline]
     fn poll_within_budget(&self, task: Runnable) {
         self.remote().count_poll();
+        self.until_injector.set(self.until_injector.get().saturating_sub(1));
+        self.until_driver.set(self.until_driver.get().saturating_sub(1));
         if let Some(again) = task.run() {
             self.queue.push(again);
         }
-        if self.pace.borrow_mut().count_poll() {
+        if self.pace.count_poll() {
             self.reconsider();
         }
     }
 
-    /// The task in the LIFO slot, unless enough came from there in a row or the budget is used up.
+    /// The task in the LIFO slot, unless the budget is used up.
     #[inline]
     fn next_lifo(&self) -> Option<Runnable> {
-        let run = self.lifo_run.get();
-        if run >= MAX_LIFO_RUN || !coop::has_budget_remaining() || self.scheduler.is_shutdown() {
-            return None;
-        }
-        let task = self.remote().take_lifo()?;
-        self.lifo_run.set(run + 1);
-        self.count_down();
-        Some(task)
+        let may_run = coop::has_budget_remaining() && !self.scheduler.is_shutdown();
+        if may_run { self.remote().take_lifo() } else { None }
     }
 
     fn own_task(&self) -> Option<Runnable> {
         // Why this order: whoever is in the slot had its turns, the queue's head waits longest.
-        let task = self.queue.pop().or_else(|| self.remote().take_lifo())?;
-        self.count_down();
-        Some(task)
-    }
-
-    fn count_down(&self) {
-        self.until_injector.set(self.until_injector.get().saturating_sub(1));
-        self.until_driver.set(self.until_driver.get().saturating_sub(1));
+        self.queue.pop().or_else(|| self.remote().take_lifo())
     }
 
     fn injected_in_turn(&self) -> Option<Runnable> {
@@ -183,11 +174,11 @@ impl Worker {
         self.until_driver.set(self.scheduler.settings.event_interval);
         let park = self.scheduler.park();
         park.flush_timers(self.index);
-        if park.try_hold() {
-            park.turn(Limit::Zero, &|| false, wakes);
-            park.release();
-            wakes.wake_all();
-        }
+        let Some(held) = Held::try_take(park) else { return };
+        held.turn(Limit::Zero, &|| false, wakes);
+        self.scheduler.lookout.count_turn();
+        drop(held);
+        wakes.wake_all();
     }
 
     /// Looks for a task outside of this worker. Only so many steal at a time; the injector is open to all, because who
@@ -209,7 +200,7 @@ impl Worker {
         if was_last && !scheduler.injector.is_empty() && scheduler.idle.has_parked() {
             // Why not always: this worker comes back to the injector; where its polls are tiny, that is soon enough.
             scheduler.lookout.watch();
-            if !self.pace.borrow().is_brisk() {
+            if !self.pace.is_brisk() {
                 scheduler.unpark(scheduler.idle.notify_one());
             }
         }
@@ -233,24 +224,22 @@ impl Worker {
     /// Sleeps in the driver if nobody else does, else on its own, until there is something to look for.
     fn park(&self, wakes: &mut WakeBatch) {
         let scheduler = &*self.scheduler;
-        let park = scheduler.park();
-        self.pace.borrow_mut().interrupt();
-        let holds_driver = park.try_hold();
+        self.pace.interrupt();
+        let held = Held::try_take(scheduler.park());
+        let holds_driver = held.is_some();
         if !holds_driver {
-            park.flush_timers(self.index);
+            scheduler.park().flush_timers(self.index);
         }
-        scheduler.set_in_driver(self.index, holds_driver);
+        scheduler.sleeper(self.index).set_in_driver(holds_driver);
         let look = scheduler.idle.prepare_park(self.index, self.is_searching.get(), holds_driver);
         if scheduler.injector.is_empty() && !scheduler.is_shutdown() {
             self.warn_lookout();
-            self.sleep(holds_driver, wakes);
+            self.sleep(held.as_ref(), wakes);
         }
-        if holds_driver {
-            park.release();
-        }
+        drop(held);
         let was_claimed = scheduler.idle.unpark_self(self.index, look);
         if was_claimed {
-            scheduler.clear_notified(self.index);
+            scheduler.sleeper(self.index).clear();
         }
         self.is_searching.set(was_claimed);
         if !wakes.is_empty() {
@@ -274,16 +263,17 @@ impl Worker {
         }
     }
 
-    fn sleep(&self, holds_driver: bool, wakes: &mut WakeBatch) {
+    fn sleep(&self, held: Option<&Held<'_>>, wakes: &mut WakeBatch) {
         let scheduler = &*self.scheduler;
-        if holds_driver {
-            scheduler.park().turn(Limit::Forever, &|| scheduler.idle.all_parked(), wakes);
-        } else {
-            if scheduler.idle.all_parked() {
-                scheduler.park().all_parked();
-            }
-            scheduler.sleep(self.index);
+        if let Some(held) = held {
+            held.turn(Limit::Forever, &|| scheduler.idle.all_parked(), wakes);
+            scheduler.lookout.count_turn();
+            return;
         }
+        if scheduler.idle.all_parked() {
+            scheduler.park().all_parked();
+        }
+        scheduler.sleeper(self.index).sleep(|| scheduler.is_shutdown());
     }
 
     /// Queues a task of this worker.
@@ -306,14 +296,14 @@ impl Worker {
             return;
         }
         self.scheduler.lookout.watch();
-        if self.pace.borrow().is_worth_a_wake(self.queue.len()) {
+        if self.pace.is_worth_a_wake(self.queue.len()) {
             self.scheduler.unpark(self.scheduler.idle.invite_one());
         }
     }
 
     /// Measures the pace and shares, while somebody is parked and something is queued.
     fn reconsider(&self) {
-        let mut pace = self.pace.borrow_mut();
+        let pace = &self.pace;
         if self.queue.is_empty() || !self.scheduler.idle.has_parked() {
             pace.interrupt();
             return;
@@ -333,5 +323,21 @@ impl Worker {
 
     fn remote(&self) -> &crate::local::Remote {
         &self.scheduler.remotes[self.index]
+    }
+}
+
+/// Ends the process when a worker unwinds, which only a part that panics can make it do: a driver that cannot wait, say.
+/// What the worker leaves behind would never run, and whoever awaits it would hang without a word.
+struct AbortOnUnwind(usize);
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let AbortOnUnwind(worker) = self;
+            eprintln!(
+                "filch: worker {worker} panicked outside of every task, so its tasks can never run; the process is aborted"
+            );
+            std::process::abort();
+        }
     }
 }

@@ -20,6 +20,8 @@
 mod blocking;
 #[cfg(all(test, filch_loom))]
 mod model;
+#[cfg(all(test, filch_shuttle))]
+mod shuttle_tests;
 mod wait_queue;
 
 mod notify;

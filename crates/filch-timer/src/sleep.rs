@@ -108,10 +108,9 @@ impl Sleep {
         if (self.must_look || parts.clock.is_virtual()) && parts.clock.now() >= deadline {
             return Poll::Ready(TimerState::Elapsed);
         }
-        let cell = Arc::new(TimerCell::new(parts.nanoseconds(deadline)));
+        let deadline = parts.nanoseconds(deadline);
         drop(parts); // Unheld before the waker is cloned: user code may wait for the runtime's end.
-        let state = cell.poll(cx.waker());
-        debug_assert!(state.is_pending(), "nobody can fire a cell that is not armed");
+        let cell = Arc::new(TimerCell::with_waker(deadline, cx.waker().clone()));
         let is_armed = self.runtime.arm(Arc::clone(&cell));
         self.cell = Some(cell);
         if is_armed { Poll::Pending } else { Poll::Ready(TimerState::Abandoned) }

@@ -71,6 +71,15 @@ impl TimerCell {
         }
     }
 
+    /// A cell that will wake `waker`: what a first [`poll`](Self::poll) would leave, before anybody else knows the cell.
+    pub fn with_waker(deadline: u64, waker: Waker) -> Self {
+        TimerCell {
+            state: AtomicU32::new(WAKER),
+            waker: UnsafeCell::new(Some(waker)),
+            ..TimerCell::new(deadline)
+        }
+    }
+
     /// The present deadline; [`NEVER`] when the cell was canceled, `None` when it has fired.
     pub fn deadline(&self) -> Option<u64> {
         match self.deadline.load(Relaxed) {

@@ -126,13 +126,15 @@ impl Idle {
         if 2 * self.n_searching() >= self.n_workers as u64 {
             return false;
         }
-        self.word(worker).fetch_add(SEARCHING_ONE, AcqRel);
+        // Why Relaxed: who relies on this search is kept by the fence with which it ends, in `searching_to_running` or
+        // in `prepare_park`.
+        self.word(worker).fetch_add(SEARCHING_ONE, Relaxed);
         true
     }
 
     /// A searching worker found a task.
     pub fn searching_to_running(&self, worker: usize) -> Found {
-        self.word(worker).fetch_sub(SEARCHING_ONE, AcqRel);
+        self.word(worker).fetch_sub(SEARCHING_ONE, Relaxed);
         // ORDERING: [submit] pairs with [park], for the tasks whose submitters relied on this search; and with itself
         // in another worker, so that the later of two sees that it was the last.
         fence(SeqCst);
@@ -156,7 +158,8 @@ impl Idle {
     pub fn unpark_self(&self, worker: usize, look: LastLook) -> bool {
         let LastLook(()) = look;
         if self.in_driver.load(Relaxed) == worker + 1 {
-            self.in_driver.store(0, Relaxed);
+            // Why not a store: the next holder may have parked already, and it says so in the same word.
+            let _ = self.in_driver.compare_exchange(worker + 1, 0, Relaxed, Relaxed);
         }
         // ORDERING: [parked-bit] Acquire: if a claimer was first, what it did before is seen.
         let before = self.word(worker).fetch_and(!bit(worker), AcqRel);

@@ -1,7 +1,9 @@
-//! The wheel against an ordered map; the timers on hand-made cells; sleeps and their kin under a clock that stands still.
+//! The wheel against an ordered map; the timers on hand-made cells; sleeps and their kin under a clock that stands still;
+//! the core's conformance suites.
 
 #![cfg(not(filch_loom))]
 
+mod conformance;
 mod futures;
 mod rig;
 mod timers;

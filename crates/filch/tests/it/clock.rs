@@ -148,7 +148,8 @@ fn time_stands_still_while_a_blocking_call_is_queued() {
     builder.build().expect("the system has threads").block_on(async {
         let begin = Instant::now();
         let long = spawn(sleep(HOUR));
-        let calls: Vec<_> = (0..5).map(|_| spawn(to_thread(work_while_time_stands_still))).collect();
+        let calls: Vec<_> =
+            (0..5).map(|_| spawn(to_thread(work_while_time_stands_still))).collect();
         for call in calls {
             call.await.expect("it does not panic");
         }
@@ -350,8 +351,7 @@ fn real_sleeps_are_never_early() {
         runtime.block_on(async {
             let mut sleepers = JoinSet::new();
             for _ in 0..100 {
-                let durations =
-                    [(); 2].map(|()| Duration::from_nanos(random.below(5_000_000)));
+                let durations = [(); 2].map(|()| Duration::from_nanos(random.below(5_000_000)));
                 sleepers.spawn(async move {
                     for duration in durations {
                         let begin = time::Instant::now();

@@ -2,6 +2,10 @@
 
 mod bad_input;
 mod clock;
+mod global;
+#[cfg(target_os = "linux")]
+mod idle;
+mod local;
 mod macros;
 mod random;
 mod shutdown;

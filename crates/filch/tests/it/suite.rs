@@ -124,6 +124,7 @@ macro_rules! matrix {
                     a_panic_of_block_on_leaves_the_runtime_usable
                     block_on_may_be_called_again_and_again
                     block_on_of_two_threads_may_wait_for_each_other
+                    many_threads_call_block_on_at_once
                     a_blocking_call_gives_its_output
                     blocking_calls_run_beside_each_other
                     what_is_left_is_dropped_at_the_end;

@@ -134,7 +134,8 @@ fn a_runtime_may_end_at_any_time() {
     let _watchdog = Watchdog::new();
     let seed = env::var("FILCH_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
+        let now =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
         now.as_nanos() as u64
     });
     println!("FILCH_TEST_SEED={seed}");

@@ -5,6 +5,7 @@ use crate::tools::{OnDrop, Witness, eventually, panic_of};
 use filch::runtime::Handle;
 use filch::sync::{Notify, oneshot};
 use filch::task::{JoinSet, yield_now};
+use filch::time::{Duration, sleep, timeout};
 use filch::{spawn, to_thread};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
@@ -231,6 +232,31 @@ pub(super) fn block_on_of_two_threads_may_wait_for_each_other(cell: Cell) {
                 });
             });
         }
+    });
+}
+
+pub(super) fn many_threads_call_block_on_at_once(cell: Cell) {
+    cell.with(|runtime| {
+        let bell = Notify::new();
+        thread::scope(|threads| {
+            for n in 0..4_u64 {
+                let (runtime, bell) = (&runtime, &bell);
+                threads.spawn(move || {
+                    for step in 0..100 {
+                        let output = runtime.block_on(async {
+                            match (n + step) % 4 {
+                                0 => bell.notify_waiters(),
+                                1 => yield_now().await,
+                                2 => sleep(Duration::from_micros(20)).await,
+                                _ => drop(timeout(Duration::from_micros(50), bell.notified()).await),
+                            }
+                            spawn(async move { n + step }).await.expect("it does not panic")
+                        });
+                        assert_eq!(output, n + step);
+                    }
+                });
+            }
+        });
     });
 }
 

@@ -181,12 +181,14 @@ pub(super) fn missed_ticks_skip(cell: Cell) {
 pub(super) fn a_sleep_reset_to_later_waits_longer(cell: Cell) {
     cell.run(async {
         let begin = Instant::now();
-        let mut nap = pin!(sleep(cell.units(2)));
-        assert!(futures_lite::future::poll_once(&mut nap).await.is_none());
-        nap.as_mut().reset(begin + cell.units(5));
-        assert_eq!(nap.deadline(), begin + cell.units(5));
+        let mut nap = pin!(sleep(cell.units(20)));
+        if futures_lite::future::poll_once(&mut nap).await.is_some() {
+            return cell.check_elapsed(begin, cell.units(20)); // The machine is very busy.
+        }
+        nap.as_mut().reset(begin + cell.units(30));
+        assert_eq!(nap.deadline(), begin + cell.units(30));
         nap.await;
-        cell.check_elapsed(begin, cell.units(5));
+        cell.check_elapsed(begin, cell.units(30));
     });
 }
 
@@ -240,24 +242,21 @@ pub(super) fn two_thousand_sleeps_end(cell: Cell) {
 pub(super) fn a_dropped_sleep_wakes_nobody(cell: Cell) {
     cell.run(async {
         let begin = Instant::now();
+        let nap = |n| Box::pin(sleep(cell.units(n)));
+        let (mut one, mut two, mut three) = (Some(nap(20)), Some(nap(21)), nap(22));
         let mut n_polls = 0;
-        let mut naps: Vec<_> = (1..=3).map(|n| Some(Box::pin(sleep(cell.units(n))))).collect();
+        let mut were_pending = true;
         poll_fn(|cx| {
             n_polls += 1;
-            let is_first = n_polls == 1;
-            let third = naps[2].as_mut().expect("only the others are dropped");
-            let poll = third.as_mut().poll(cx);
-            if is_first {
-                assert!(
-                    naps[..2].iter_mut().flatten().all(|nap| nap.as_mut().poll(cx).is_pending())
-                );
-                naps[..2].fill_with(|| None);
+            for mut dropped in [one.take(), two.take()].into_iter().flatten() {
+                were_pending &= dropped.as_mut().poll(cx).is_pending();
             }
-            poll
+            three.as_mut().poll(cx)
         })
         .await;
-        assert_eq!(n_polls, 2, "the sleeps that were dropped wake nobody");
-        cell.check_elapsed(begin, cell.units(3));
+        // On a very busy machine one of them may be done at its first poll.
+        assert!(n_polls == 2 || !were_pending && !cell.is_virtual(), "what was dropped woke us");
+        cell.check_elapsed(begin, cell.units(22));
     });
 }
 
@@ -299,17 +298,20 @@ fn spin(duration: Duration) {
 pub(super) fn a_sleep_may_be_awaited_by_another_task(cell: Cell) {
     cell.run(async {
         let begin = Instant::now();
-        let mut nap = Box::pin(sleep(cell.units(2)));
+        let mut nap = Box::pin(sleep(cell.units(10)));
         for _ in 0..5 {
-            nap = spawn(async move {
-                assert!(futures_lite::future::poll_once(&mut nap).await.is_none());
-                nap
-            })
-            .await
-            .expect("it does not panic");
+            let here = spawn(async move {
+                let is_done = futures_lite::future::poll_once(&mut nap).await.is_some();
+                (nap, is_done)
+            });
+            let (back, is_done) = here.await.expect("it does not panic");
+            if is_done {
+                return cell.check_elapsed(begin, cell.units(10)); // On a busy machine this may take long.
+            }
+            nap = back;
         }
         spawn(nap).await.expect("it does not panic");
-        cell.check_elapsed(begin, cell.units(2));
+        cell.check_elapsed(begin, cell.units(10));
     });
 }
 
