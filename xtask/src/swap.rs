@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::outcome::{Outcome, Tally, Trouble};
 use crate::sh;
 
-/// Fewer stories than design.md promises are a failure.
+/// Fewer stories than docs/swapping.md tells are a failure.
 const STORIES: usize = 3;
 
 /// Takes no arguments.

@@ -2,7 +2,7 @@
 //!
 //! Hot work does not pass through here: it happens on the task header, the [`IoSlot`](crate::io::IoSlot) and the
 //! [`TimerCell`]. A part that breaks a safe contract of these traits may make programs hang,
-//! never unsound; what could be unsound is an `unsafe fn`. The traits grow by provided methods only.
+//! never unsound; what could be unsound is an `unsafe fn`. The traits grow by provided methods only (design 0008).
 
 use crate::io::{Interest, SlotKey};
 use crate::runtime::RuntimeRef;

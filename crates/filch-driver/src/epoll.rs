@@ -1,7 +1,8 @@
 //! The Linux driver: epoll, edge-triggered, one system call per turn.
 //!
-//! It does not go through `polling`, whose wait on Linux makes five calls and which cannot ask for `EPOLLRDHUP`.
-//! It does not set the thread's timer slack, on which depends how late a wait ends; the thread that turns may.
+//! It does not go through `polling`, whose wait on Linux makes five calls and which cannot ask for `EPOLLRDHUP`
+//! (design 0007). It does not set the thread's timer slack, on which depends how late a wait ends; the thread that turns
+//! may.
 //!
 //! An eventfd of its own ends a wait. It is registered edge-triggered and never read: each write is an edge.
 

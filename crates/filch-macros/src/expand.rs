@@ -143,7 +143,8 @@ fn run(attribute: Attribute, args: &Args, function: &Function) -> TokenStream {
     }
     run.extend(args.facade.clone());
     let runner = match (args.flavor, attribute) {
-        (Flavor::Local, _) => "run_local",
+        (Flavor::Local, Attribute::Main) => "run_main_local",
+        (Flavor::Local, Attribute::Test) => "run_test_local",
         (_, Attribute::Main) => "run_main",
         (_, Attribute::Test) => "run_test",
     };

@@ -262,3 +262,127 @@ impl fmt::Debug for BlockingPool {
             .finish()
     }
 }
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests {
+    use super::*;
+    use crate::testing::runtime_around;
+    use filch_core::runtime::{Living, block_on_thread};
+    use filch_core::task::{JoinError, JoinHandle, Spawn};
+    use std::pin::pin;
+    use std::sync::mpsc;
+
+    const NEVER: Duration = Duration::MAX;
+
+    fn pool(max_threads: usize, keep_alive: Duration, hook: Option<ThreadHook>) -> BlockingPool {
+        let names: ThreadNames = Arc::new(|index| format!("blocking-{index}"));
+        BlockingPool::new(max_threads, keep_alive, None, names, hook.clone(), hook)
+    }
+
+    fn call<T: Send + 'static>(
+        runtime: &Living,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        Spawn::on(runtime.runtime()).spawn_blocking(call)
+    }
+
+    fn join<T>(task: JoinHandle<T>) -> Result<T, JoinError> {
+        let mut output = None;
+        block_on_thread(pin!(async { output = Some(task.await) }));
+        output.expect("the future above stores an output")
+    }
+
+    impl BlockingPool {
+        /// Waits until no thread is left, which is announced each time one ends.
+        fn wait_until_empty(&self) {
+            let mut state = self.0.state.lock();
+            while state.n_threads != 0 {
+                state = self.0.progress.wait(state);
+            }
+        }
+
+        fn wait_until_idle(&self, n_idle: usize) {
+            while self.0.state.lock().n_idle != n_idle {
+                thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn an_idle_thread_takes_the_next_call() {
+        let pool = pool(8, NEVER, None);
+        let runtime = runtime_around(&pool);
+        for n in 0..20 {
+            assert_eq!(join(call(&runtime, move || n)).ok(), Some(n));
+            pool.wait_until_idle(1);
+        }
+        assert_eq!(pool.0.state.lock().n_started, 1);
+        runtime.end();
+        assert!(pool.shutdown(NEVER).is_empty());
+        assert_eq!(pool.0.state.lock().n_threads, 0);
+    }
+
+    #[test]
+    fn a_thread_without_calls_ends_after_its_time() {
+        let pool = pool(8, Duration::from_millis(1), None);
+        let runtime = runtime_around(&pool);
+        for n in 0..3 {
+            assert_eq!(join(call(&runtime, move || n)).ok(), Some(n));
+            pool.wait_until_empty();
+            let state = pool.0.state.lock();
+            assert_eq!((state.n_idle, state.n_notified, state.n_threads), (0, 0, 0));
+        }
+        runtime.end();
+        assert!(pool.shutdown(NEVER).is_empty());
+    }
+
+    #[test]
+    fn no_call_is_lost_to_a_thread_whose_time_is_over() {
+        let pool = pool(2, Duration::from_nanos(1), None);
+        let runtime = runtime_around(&pool);
+        for round in 0..2000 {
+            let calls: Vec<_> = (0..3).map(|n| call(&runtime, move || n)).collect();
+            let outputs = calls.into_iter().map(|call| join(call).ok());
+            assert_eq!(outputs.collect::<Vec<_>>(), [Some(0), Some(1), Some(2)], "round {round}");
+        }
+        runtime.end();
+        assert!(pool.shutdown(NEVER).is_empty());
+    }
+
+    #[test]
+    fn a_shutdown_cancels_what_waits_and_names_what_runs() {
+        let pool = pool(1, NEVER, None);
+        let runtime = runtime_around(&pool);
+        let (begun, has_begun) = mpsc::channel();
+        let (end, may_end) = mpsc::channel::<()>();
+        let running = call(&runtime, move || {
+            begun.send(()).expect("it is awaited");
+            let _ = may_end.recv();
+        });
+        let queued = call(&runtime, || ());
+        has_begun.recv().expect("it begins");
+        assert_eq!(pool.n_busy(), 2);
+        let left = pool.shutdown(Duration::ZERO);
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].spawned_at.file(), file!());
+        assert!(join(queued).is_err_and(|error| error.is_cancelled()));
+        assert!(join(call(&runtime, || ())).is_err_and(|error| error.is_cancelled()), "too late");
+        drop(end);
+        assert!(join(running).is_ok(), "it was left alone");
+        assert!(pool.shutdown(NEVER).is_empty());
+        assert_eq!((pool.n_busy(), pool.0.state.lock().n_threads), (0, 0));
+        runtime.end();
+    }
+
+    #[test]
+    fn a_hook_that_panics_costs_neither_a_call_nor_a_thread() {
+        let hook: ThreadHook = Arc::new(|index| assert_eq!(index, usize::MAX, "the user's"));
+        let pool = pool(1, NEVER, Some(hook));
+        let runtime = runtime_around(&pool);
+        assert_eq!(join(call(&runtime, || 1)).ok(), Some(1));
+        assert_eq!(join(call(&runtime, || 2)).ok(), Some(2));
+        runtime.end();
+        assert!(pool.shutdown(NEVER).is_empty());
+        assert_eq!(pool.0.state.lock().n_threads, 0);
+    }
+}

@@ -1,4 +1,4 @@
-//! Where threads that are no workers leave tasks: a few queues, one per group of threads.
+//! Where threads that are no workers leave tasks: a few queues, one per group of threads (design 0005).
 
 use crossbeam_deque::{Injector as Queue, Steal, Worker as Deque};
 use crossbeam_utils::CachePadded;

@@ -29,6 +29,8 @@ mod multi_thread;
 mod pace;
 mod sleeper;
 mod spin;
+#[cfg(all(test, not(filch_loom)))]
+mod testing;
 mod worker;
 
 pub use blocking::{BlockingPool, Leftover};

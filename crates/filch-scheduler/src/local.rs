@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 
 /// How many polls in a row may come from the LIFO slot.
 // Why: two tasks that wake each other would otherwise keep everybody else out; three keeps most of the locality
-// (design.md §4).
+// (design 0004).
 pub(crate) const MAX_LIFO_RUN: u32 = 3;
 
 /// What other workers and the lookout see of a worker.

@@ -1,4 +1,5 @@
-//! The lookout: a thread that notices work behind a worker that is stuck in a poll, and work that lasts.
+//! The lookout: a thread that notices work behind a worker that is stuck in a poll, and work that lasts
+//! (design 0013).
 //!
 //! It polls no task. It watches only while a worker runs and another one is parked; otherwise it sleeps. It looks every
 //! millisecond while tasks are queued, and seldom while the only thing to fear is that nobody waits in the driver. A
@@ -20,8 +21,7 @@ use filch_core::sys::{Duration, Instant};
 use std::sync::OnceLock;
 
 /// The time between two samples.
-// Why: a task behind a stuck worker starts within two periods; a sample costs about 10 µs, one hundredth of it
-// (design.md §4).
+// Why: a task behind a stuck worker starts within two periods; a sample costs about 10 µs, one hundredth of it.
 const PERIOD: Duration = Duration::from_millis(1);
 /// The time between two samples while nothing is queued.
 // Why: a worker that leaves the driver seldom gets stuck, and a program that only waits for time does it every time.

@@ -2,7 +2,7 @@
 //!
 //! A worker estimates how long its queue will last: length times the mean duration of its polls. The clock is read only
 //! while somebody is parked and something is queued, and the rarer the shorter the polls are. Work that outlasts the
-//! estimate is the lookout's to notice.
+//! estimate is the lookout's to notice (design 0004).
 
 use filch_core::sys::Instant;
 use std::cell::Cell;

@@ -221,7 +221,7 @@ impl Worker {
         self.is_searching.get() && self.spin.borrow_mut().wait_for(|| !injector.is_empty())
     }
 
-    /// Sleeps in the driver if nobody else does, else on its own, until there is something to look for.
+    /// Sleeps in the driver if nobody else does (design 0003), else on its own, until there is something to look for.
     fn park(&self, wakes: &mut WakeBatch) {
         let scheduler = &*self.scheduler;
         self.pace.interrupt();
@@ -238,9 +238,7 @@ impl Worker {
         }
         drop(held);
         let was_claimed = scheduler.idle.unpark_self(self.index, look);
-        if was_claimed {
-            scheduler.sleeper(self.index).clear();
-        }
+        scheduler.sleeper(self.index).clear();
         self.is_searching.set(was_claimed);
         if !wakes.is_empty() {
             // Why: a claimed worker stays searching, on behalf of who claimed it; these tasks it has in any case.

@@ -1,4 +1,4 @@
-//! The crate graph of design.md: edges go down only, and some crates never appear.
+//! The crate graph (docs/architecture.md): edges go down only, and some crates never appear.
 
 use super::source::{Problem, Tree};
 use crate::manifest::Manifest;
@@ -53,7 +53,10 @@ fn wrong_edges(manifest: &Manifest) -> Vec<Problem> {
     let wrong = all.filter(|name| **name != manifest.name && !allowed.contains(&name.as_str()));
     wrong
         .map(|name| {
-            problem(format!("edge {} → {name} does not go down (design.md §1)", manifest.name))
+            problem(format!(
+                "edge {} → {name} does not go down (docs/architecture.md)",
+                manifest.name
+            ))
         })
         .collect()
 }

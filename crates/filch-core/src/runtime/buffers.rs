@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// At this many timers a buffer is drained.
-// Why: a batch amortizes the wheel's lock; 256 pointers are 2 KiB (design.md §6).
+// Why: a batch amortizes the wheel's lock; 256 pointers are 2 KiB (design 0006).
 const FULL: usize = 256;
 
 /// What must follow the arming of a timer.

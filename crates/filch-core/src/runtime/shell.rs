@@ -5,7 +5,7 @@
 //! a foreign thread never meets a scheduler that is being dropped.
 //!
 //! The protocol of access and end is Dekker's: the visitor counts itself in, then looks whether the runtime is closed;
-//! the closer marks it closed, then looks at the counts. `[access]` names the two fences.
+//! the closer marks it closed, then looks at the counts. `[access]` names the two fences (design 0002).
 
 use super::parts::Parts;
 use crate::context;

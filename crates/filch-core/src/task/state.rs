@@ -32,7 +32,7 @@ const WAKE_MASK: u64 = (REF_ONE - 1) & !FLAGS;
 const MAX_REFS: u64 = (1 << 31) - 1;
 
 /// From this count on a wake takes its unit back: a count this high leads to another poll in any case.
-// Why: the upper half of the 24 bits is headroom for wakers between their two steps, one per thread.
+// Why: the upper half of the 24 bits is headroom for wakers between their two steps, one per thread (design 0001).
 const WAKE_LIMIT: u64 = if IN_MODEL { 3 } else { 1 << 23 };
 
 /// The word of one task.
@@ -273,7 +273,9 @@ impl State {
         let mut current = self.0.load(Relaxed);
         while Snapshot(current).is_live() {
             // Why: the claimer has not completed the task yet and will find no runnable to account for.
-            match self.0.compare_exchange_weak(current, current & !WAKE_MASK, AcqRel, Relaxed) {
+            // ORDERING: [task-ref] Release pairs with the Acquire in `complete`: what was done with the runnable is over
+            // before the claimer frees the task.
+            match self.0.compare_exchange_weak(current, current & !WAKE_MASK, Release, Relaxed) {
                 Ok(_) => return false,
                 Err(actual) => current = actual,
             }

@@ -5,7 +5,8 @@ use filch_core::sys::IN_MODEL;
 use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use filch_core::sys::sync::atomic::{AtomicU64, AtomicUsize, fence};
 
-/// How many workers share a word. In a model each has its own, so that the sums over words are explored too.
+/// How many workers share a word (design 0010). In a model each has its own, so that the sums over words are explored
+/// too.
 const PER_WORD: usize = if IN_MODEL { 1 } else { 48 };
 /// The count of searching workers lies above the bitmap of parked ones.
 const SEARCHING_ONE: u64 = 1 << 48;

@@ -70,7 +70,7 @@ impl Model {
             }
         }
         let was_claimed = self.idle.unpark_self(0, look);
-        if was_claimed && !clear_too_late {
+        if !clear_too_late {
             self.sleeper.clear();
         }
         was_claimed

@@ -4,9 +4,9 @@
 //! there unparks it here, once.
 //!
 //! The hand-over: a claimer stores `notified` and then unparks; the worker looks at `notified` before it blocks and each
-//! time it comes back. A worker that came back on its own and finds that it was claimed clears `notified` itself. It
-//! does that while its bit is not set, so no later claim is lost with it; a store that comes after the clearing lets one
-//! later sleep end at once, and nothing else.
+//! time it comes back. The worker clears `notified` once it is not parked any more, when nobody can claim it, so no claim
+//! is lost with it. A claimer that is late, because its worker came back on its own, lets one later sleep end at once,
+//! and nothing else.
 
 use filch_core::sys::sync::atomic::AtomicBool;
 use filch_core::sys::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -37,19 +37,19 @@ impl Sleeper {
     /// Worker: blocks its thread until it is unparked, or until `is_over` and [`rouse`](Self::rouse).
     pub(crate) fn sleep(&self, is_over: impl Fn() -> bool) {
         // ORDERING: [notified] Acquire pairs with the Release in `unpark`.
-        while !self.notified.swap(false, Acquire) && !is_over() {
+        while !self.notified.load(Acquire) && !is_over() {
             thread::park();
         }
     }
 
-    /// Worker: it was claimed and has come back. Before it parks again.
+    /// Worker: has come back and is not parked any more.
     pub(crate) fn clear(&self) {
         self.notified.store(false, Relaxed);
     }
 
     /// Unparks the worker; the caller has claimed it.
     pub(crate) fn unpark(&self, unpark_driver: impl FnOnce()) {
-        // ORDERING: [notified] Release pairs with the swap in `sleep`.
+        // ORDERING: [notified] Release pairs with the load in `sleep`.
         self.notified.store(true, Release);
         if self.in_driver.load(Relaxed) {
             unpark_driver();

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 /// What tasks may consume in one poll, in successful operations.
-// Why: tokio's number, so that programs that move over yield where they did.
+// Why: tokio's number, so that programs that move over yield where they did (design 0011).
 const BUDGET: u32 = 128;
 /// How many polls may pass before driver and injector are visited.
 // Why: a prime, so that it does not fall in step with a program's own rhythm; Go's and tokio's number.

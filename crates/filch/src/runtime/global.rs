@@ -2,10 +2,12 @@
 
 use super::builder::Builder;
 use super::depth;
+use super::local::LocalRuntime;
 use super::owned::Runtime;
 use filch_core::RuntimeRef;
-use filch_core::context::set_global;
+use filch_core::context::{set_global, set_process_default};
 use std::future::Future;
+use std::io;
 use std::sync::OnceLock;
 
 /// Runs `future` on a runtime of its own, as asyncio's `run` does: when it is done, what is left is canceled and
@@ -53,10 +55,9 @@ fn install_global() {
 /// # Panics
 /// When the runtime cannot be built.
 #[track_caller]
-pub fn run_main<F: Future>(mut builder: Builder, future: F) -> F::Output {
-    let runtime =
-        builder.build().unwrap_or_else(|error| panic!("filch cannot start a runtime: {error}"));
-    let _default = runtime.as_process_default();
+pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
+    let runtime = build(builder);
+    let _default = set_process_default(runtime.handle().runtime_ref());
     runtime.block_on(future)
 }
 
@@ -65,20 +66,41 @@ pub fn run_main<F: Future>(mut builder: Builder, future: F) -> F::Output {
 /// # Panics
 /// When the runtime cannot be built.
 #[track_caller]
-pub fn run_test<F: Future>(mut builder: Builder, future: F) -> F::Output {
-    let runtime =
-        builder.build().unwrap_or_else(|error| panic!("filch cannot start a runtime: {error}"));
-    runtime.block_on(future)
+pub fn run_test<F: Future>(builder: Builder, future: F) -> F::Output {
+    build(builder).block_on(future)
 }
 
-/// What `flavor = "local"` expands to.
+/// What `#[filch::main(flavor = "local")]` expands to.
 ///
 /// # Panics
 /// When the runtime cannot be built.
 #[track_caller]
-pub fn run_local<F: Future>(mut builder: Builder, future: F) -> F::Output {
-    let runtime = builder
-        .build_local()
-        .unwrap_or_else(|error| panic!("filch cannot start a runtime: {error}"));
+pub fn run_main_local<F: Future>(builder: Builder, future: F) -> F::Output {
+    let runtime = build_local(builder);
+    let _default = set_process_default(runtime.handle().runtime_ref());
     runtime.block_on(future)
+}
+
+/// What `#[filch::test(flavor = "local")]` expands to.
+///
+/// # Panics
+/// When the runtime cannot be built.
+#[track_caller]
+pub fn run_test_local<F: Future>(builder: Builder, future: F) -> F::Output {
+    build_local(builder).block_on(future)
+}
+
+#[track_caller]
+fn build(mut builder: Builder) -> Runtime {
+    builder.build().unwrap_or_else(|error| refuse(&error))
+}
+
+#[track_caller]
+fn build_local(mut builder: Builder) -> LocalRuntime {
+    builder.build_local().unwrap_or_else(|error| refuse(&error))
+}
+
+#[track_caller]
+fn refuse(error: &io::Error) -> ! {
+    panic!("filch cannot start a runtime: {error}")
 }

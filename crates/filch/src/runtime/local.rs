@@ -1,7 +1,7 @@
 //! A runtime whose tasks need not be `Send`: they never leave its thread.
 
 use super::builder::Builder;
-use super::depth::{self};
+use super::depth;
 use super::handle::Handle;
 use super::owned::GRACE;
 use super::report::ShutdownReport;

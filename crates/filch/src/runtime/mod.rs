@@ -24,5 +24,5 @@ pub use report::ShutdownReport;
 #[doc(hidden)]
 pub mod __private {
     //! What the attribute macros call.
-    pub use super::global::{run_local, run_main, run_test};
+    pub use super::global::{run_main, run_main_local, run_test, run_test_local};
 }

@@ -6,7 +6,7 @@ use super::handle::Handle;
 use super::report::ShutdownReport;
 use super::wiring::{self, Wired};
 use filch_core::RuntimeRef;
-use filch_core::context::{self, DefaultGuard, EnterGuard, set_process_default};
+use filch_core::context::{self, EnterGuard};
 use filch_core::seam::Scheduler;
 use filch_core::task::JoinHandle;
 use std::fmt;
@@ -110,18 +110,23 @@ impl Runtime {
         wiring::block_on(future, |future| self.scheduler.block_on(future))
     }
 
-    /// Makes this what threads without a runtime find, for as long as the guard lives.
-    pub(super) fn as_process_default(&self) -> DefaultGuard {
-        set_process_default(self.handle.0)
-    }
-
     /// Ends the runtime, waiting at most `grace` for what blocks, and tells what did not stop.
+    ///
+    /// # Panics
+    /// Inside a task or a blocking call of this runtime, which would wait for itself; the runtime ends all the same.
+    #[track_caller]
     pub fn shutdown(mut self, grace: Duration) -> ShutdownReport {
+        self.check_may_wait("Runtime::shutdown");
         self.wired.take().map_or_else(ShutdownReport::default, |wired| wired.end(grace))
     }
 
     /// As [`shutdown`](Self::shutdown), and says on stderr what did not stop.
+    ///
+    /// # Panics
+    /// As [`shutdown`](Self::shutdown).
+    #[track_caller]
     pub fn shutdown_timeout(mut self, duration: Duration) {
+        self.check_may_wait("Runtime::shutdown_timeout");
         self.end(duration);
     }
 
@@ -130,7 +135,17 @@ impl Runtime {
         self.wired.take().into_iter().for_each(Wired::end_in_background);
     }
 
-    /// Whether this thread runs a blocking call of this runtime, which could not wait for itself.
+    /// Refuses to wait for the poll or the blocking call that asks for it.
+    #[track_caller]
+    fn check_may_wait(&self, what: &str) {
+        assert!(
+            !self.is_in_own_call(),
+            "{what} was called inside a task or a blocking call of the runtime, which it would wait for; \
+             use `shutdown_background` there"
+        );
+    }
+
+    /// Whether this thread runs a task or a blocking call of this runtime, which could not wait for itself.
     fn is_in_own_call(&self) -> bool {
         context::task_id().is_some() && RuntimeRef::try_current() == Some(self.handle.0)
     }

@@ -12,16 +12,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long sources must stay quiet before a virtual clock jumps although somebody waits for them.
-// Why: a peer in the same process answers within microseconds; 2 ms covers a busy machine (design.md §2).
+// Why: a peer in the same process answers within microseconds; 2 ms covers a busy machine.
 const QUIET: Duration = Duration::from_millis(2);
 /// From this many timers on they fire in batches.
-// Why: with fewer, waking for each is cheap; a thousand and more would each cost a turn of 5 µs.
+// Why: with fewer, waking for each is cheap; a thousand and more would each cost a turn of 5 µs (design 0006).
 const CROWD: usize = 256;
 /// The least time between two batches.
 // Why: the mean delay is half of it, 75 µs, which keeps the median of a crowd less than 150 µs late.
 const BATCH_NS: u64 = 150_000;
-/// How often a virtual clock looks whether a blocking call has ended.
-const BLOCKING_POLL: Duration = Duration::from_millis(1);
+/// How long a virtual clock that may not jump waits before it looks again: for the end of a blocking call, say.
+const ASK_AGAIN: Duration = Duration::from_millis(1);
 
 pub(super) struct DriverPark {
     pub(super) driver: Arc<dyn Driver>,
@@ -112,7 +112,7 @@ impl DriverPark {
             return self.wait(limit, wakes);
         }
         if self.blocking.n_busy() != 0 {
-            return self.wait(shorter(limit, Some(BLOCKING_POLL)), wakes);
+            return self.wait(shorter(limit, Some(ASK_AGAIN)), wakes);
         }
         let Some(deadline) = self.timers.next_deadline() else { return self.wait(limit, wakes) };
         if deadline <= self.now() {
@@ -124,15 +124,23 @@ impl DriverPark {
         // Why the time: an event that nobody waits for, or an unpark, ends the wait without waking a task.
         let was_quiet = !has_sources || begin.elapsed() >= QUIET;
         // Why in this order: who ends a blocking call or polls a root has woken a worker before.
+        // ORDERING: [roots] Acquire as above.
         let is_quiet = was_quiet
             && self.blocking.n_busy() == 0
             && self.roots.load(Acquire) == 0
             && wakes.is_empty()
             && alone();
-        let deadline = self.timers.next_deadline().filter(|_| is_quiet);
-        deadline
-            .and_then(|at| self.origin.checked_add(Duration::from_nanos(at)))
-            .map(|at| self.clock.try_jump(at));
+        if is_quiet && !self.try_jump() {
+            // Why: this would be asked again at once, and for ever.
+            self.wait(shorter(limit, Some(ASK_AGAIN)), wakes);
+        }
+    }
+
+    /// `false`: the clock refuses, or cannot tell a moment that late.
+    fn try_jump(&self) -> bool {
+        let deadline = self.timers.next_deadline();
+        let at = deadline.and_then(|at| self.origin.checked_add(Duration::from_nanos(at)));
+        at.is_some_and(|at| self.clock.try_jump(at))
     }
 
     fn wait(&self, limit: Limit, wakes: &mut WakeBatch) {

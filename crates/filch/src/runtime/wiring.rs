@@ -7,6 +7,7 @@ use filch_core::RuntimeRef;
 use filch_core::coop::Budget;
 use filch_core::runtime::{Living, Parts, TimerBuffers};
 use filch_core::seam::{Blocking, Clock, Driver, Park, Scheduler, Timers};
+use filch_core::sys::sync::Mutex;
 use filch_scheduler::BlockingPool;
 use std::future::Future;
 use std::io;
@@ -87,7 +88,7 @@ impl Wired {
         &self.name
     }
 
-    /// Takes everything apart on a thread of its own and waits at most `grace` for it.
+    /// Takes everything apart on a thread of its own and waits at most `grace` for it (design 0012).
     pub(super) fn end(self, grace: Duration) -> ShutdownReport {
         let begin = Instant::now();
         let pool = self.pool.clone();
@@ -96,8 +97,13 @@ impl Wired {
             living.end();
             let _ = done.send(());
         });
-        let worker_is_stuck =
-            reaper && is_done.recv_timeout(grace) == Err(mpsc::RecvTimeoutError::Timeout);
+        let worker_is_stuck = match reaper {
+            Ok(()) => is_done.recv_timeout(grace) == Err(mpsc::RecvTimeoutError::Timeout),
+            Err(living) => {
+                living.end();
+                false
+            }
+        };
         let blocking = pool.shutdown(grace.saturating_sub(begin.elapsed()));
         ShutdownReport { blocking, worker_is_stuck, waited: begin.elapsed() }
     }
@@ -113,28 +119,25 @@ impl Wired {
     /// Takes everything apart on a thread of its own and waits for nothing.
     pub(super) fn end_in_background(self) {
         let pool = self.pool.clone();
-        self.spawn_reaper(Living::end);
+        if let Err(living) = self.spawn_reaper(Living::end) {
+            // Why left running: ended here, it could wait for the very thread that ends it.
+            eprintln!(
+                "filch: there is no thread to end a runtime on, so it is left running: {living:?}"
+            );
+        }
         let _ = pool.shutdown(Duration::ZERO);
     }
 
-    /// Without a thread to spare the end is made here. Answers whether there was one.
-    fn spawn_reaper(self, end: impl FnOnce(Living) + Send + 'static) -> bool {
-        let job = Arc::new(std::sync::Mutex::new(Some((self.living, end))));
-        let take =
-            |job: &std::sync::Mutex<Option<_>>| job.lock().ok().and_then(|mut job| job.take());
-        let there = Arc::clone(&job);
+    /// Has `end` called on a thread of its own. Without a thread to spare, what was to be ended comes back.
+    fn spawn_reaper(self, end: impl FnOnce(Living) + Send + 'static) -> Result<(), Living> {
+        let living = Arc::new(Mutex::new(Some(self.living)));
+        let there = Arc::clone(&living);
         let name = format!("{}-reaper", self.name);
         let spawned = thread::Builder::new().name(name).spawn(move || {
-            if let Some((living, end)) = take(&there) {
-                end(living);
-            }
+            let living = there.lock().take();
+            living.into_iter().for_each(end);
         });
-        if spawned.is_err() {
-            if let Some((living, end)) = take(&job) {
-                end(living);
-            }
-        }
-        spawned.is_ok()
+        if spawned.is_ok() { Ok(()) } else { living.lock().take().map_or(Ok(()), Err) }
     }
 }
 

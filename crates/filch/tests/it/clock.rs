@@ -114,7 +114,7 @@ fn time_stands_still_while_tasks_wake_each_other() {
         let long = spawn(sleep(HOUR));
         for n in 0..500 {
             let (send, receive) = oneshot::channel();
-            let passing = spawn(async move { receive.await });
+            let passing = spawn(receive);
             spawn(async move { send.send(n) }).await.expect("no panic").expect("it is awaited");
             assert_eq!(passing.await.expect("no panic"), Ok(n));
         }

@@ -27,11 +27,10 @@ fn on_each(test: impl Fn(Runtime, &Runtime)) {
 #[test]
 fn a_sleep_that_was_armed_panics_in_whoever_awaits_it() {
     on_each(|runtime, other| {
-        let mut nap = runtime.block_on(async {
-            let mut nap = Box::pin(sleep(LONG));
-            assert!(Hand::default().poll(&mut nap).is_pending());
-            nap
-        });
+        let entered = runtime.enter();
+        let mut nap = Box::pin(sleep(LONG));
+        assert!(Hand::default().poll(&mut nap).is_pending());
+        drop(entered);
         drop(runtime);
         assert_eq!(panic_of(|| other.block_on(&mut nap)), SENTENCE);
         assert_eq!(panic_of(|| futures_lite::future::block_on(&mut nap)), SENTENCE);
@@ -69,6 +68,36 @@ fn a_task_that_sleeps_by_another_runtime_panics_when_that_ends() {
         ] {
             assert!(error.is_panic() && error.to_string().contains(SENTENCE), "{error}");
         }
+    });
+}
+
+#[test]
+fn a_block_on_by_handle_learns_of_the_end() {
+    on_each(|runtime, _| {
+        let handle = *runtime.handle();
+        let task = runtime.spawn(pending::<()>());
+        let (tell, told) = std::sync::mpsc::channel();
+        let tells = tell.clone();
+        let sleeping = std::thread::spawn(move || {
+            panic_of(|| {
+                handle.block_on(async {
+                    let nap = sleep(LONG);
+                    tells.send(()).expect("the test waits");
+                    nap.await;
+                })
+            })
+        });
+        let joining = std::thread::spawn(move || {
+            handle.block_on(async {
+                tell.send(()).expect("the test waits");
+                task.await
+            })
+        });
+        told.recv().expect("both begin");
+        told.recv().expect("both begin");
+        drop(runtime);
+        assert_eq!(sleeping.join().expect("it was caught"), SENTENCE);
+        assert!(joining.join().expect("no panic").expect_err("it has ended").is_cancelled());
     });
 }
 

@@ -166,7 +166,7 @@ pub(super) fn an_aborted_task_drops_its_future_and_says_so(cell: Cell) {
 
 pub(super) fn a_panic_comes_out_of_the_handle(cell: Cell) {
     cell.run(async {
-        let error = spawn(async { panic!("no luck") }).await.map(|()| ()).expect_err("it panicked");
+        let error = spawn(async { panic!("no luck") }).await.expect_err("it panicked");
         assert!(error.is_panic() && error.to_string().contains("no luck"), "{error}");
         assert_eq!(spawn(async { 1 }).await.expect("the workers live"), 1);
     });
@@ -248,7 +248,9 @@ pub(super) fn many_threads_call_block_on_at_once(cell: Cell) {
                                 0 => bell.notify_waiters(),
                                 1 => yield_now().await,
                                 2 => sleep(Duration::from_micros(20)).await,
-                                _ => drop(timeout(Duration::from_micros(50), bell.notified()).await),
+                                _ => {
+                                    drop(timeout(Duration::from_micros(50), bell.notified()).await)
+                                }
                             }
                             spawn(async move { n + step }).await.expect("it does not panic")
                         });

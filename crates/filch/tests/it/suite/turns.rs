@@ -37,7 +37,7 @@ async fn others_run_beside<F: Future<Output = ()> + Send + 'static>(step: fn() -
 }
 
 pub(super) fn a_task_that_yields_lets_others_run(cell: Cell) {
-    cell.run(others_run_beside(|| yield_now()));
+    cell.run(others_run_beside(yield_now));
 }
 
 pub(super) fn a_task_that_acquires_for_ever_lets_others_run(cell: Cell) {
