@@ -3,7 +3,7 @@
 //! What a worker does is in `worker`; who sleeps is in [`idle`](crate::idle).
 
 use crate::hook::{self, ThreadHook, ThreadNames};
-use crate::idle::Idle;
+use crate::idle::{Found, Idle, LastLook};
 use crate::injector::Injector;
 use crate::local::Remote;
 use crate::lookout::Lookout;
@@ -15,13 +15,13 @@ use filch_core::RuntimeRef;
 use filch_core::coop::Budget;
 use filch_core::seam::{Hint, Park, Scheduler};
 use filch_core::sys::sync::Mutex;
-use filch_core::sys::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use filch_core::sys::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use filch_core::sys::sync::atomic::{AtomicBool, fence};
 use filch_core::sys::thread::{self, JoinHandle};
 use filch_core::task::Runnable;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// How a scheduler's threads are made and paced.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub struct Settings {
     pub on_start: Option<ThreadHook>,
     /// Called on each worker's thread after its last task.
     pub on_stop: Option<ThreadHook>,
+    /// Whether all workers but the first are started with the first task only.
+    pub starts_lazily: bool,
 }
 
 impl fmt::Debug for Settings {
@@ -69,6 +71,16 @@ pub struct MultiThread {
     /// The workers' queues until their threads take them.
     queues: Mutex<Vec<Deque<Runnable>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    deferred: Mutex<Option<Deferred>>,
+    /// Whether there may be something in `deferred`.
+    has_deferred: AtomicBool,
+}
+
+/// What the first task starts. Until then these workers count as parked.
+struct Deferred {
+    scheduler: Weak<MultiThread>,
+    runtime: RuntimeRef,
+    workers: Vec<(usize, Deque<Runnable>, LastLook)>,
 }
 
 impl MultiThread {
@@ -92,6 +104,8 @@ impl MultiThread {
             park: OnceLock::new(),
             queues: Mutex::new(queues),
             threads: Mutex::new(Vec::new()),
+            deferred: Mutex::new(None),
+            has_deferred: AtomicBool::new(false),
             settings,
         }
     }
@@ -108,6 +122,10 @@ impl MultiThread {
     /// Queues a task for any worker and makes sure that one comes.
     pub(crate) fn inject(&self, task: Runnable) {
         self.injector.push(task);
+        // Why Relaxed: set before anybody knows this scheduler, and cleared by who has started the others.
+        if self.has_deferred.load(Relaxed) {
+            self.start_deferred();
+        }
         self.unpark(self.idle.notify_one());
     }
 
@@ -126,6 +144,7 @@ impl MultiThread {
         self: &Arc<Self>,
         index: usize,
         queue: Deque<Runnable>,
+        is_searching: bool,
         runtime: RuntimeRef,
     ) -> io::Result<()> {
         let scheduler = Arc::clone(self);
@@ -133,27 +152,79 @@ impl MultiThread {
         if let Some(size) = self.settings.stack_size {
             thread = thread.stack_size(size);
         }
-        let handle = thread.spawn(move || {
+        self.start_thread(thread, move || {
             scheduler.sleepers[index].set_thread();
-            Worker::new(scheduler, index, queue).run(runtime);
-        })?;
-        self.threads.lock().push(handle);
+            Worker::new(scheduler, index, queue, is_searching).run(runtime);
+        })
+    }
+
+    fn start_lookout(self: &Arc<Self>) -> io::Result<()> {
+        let scheduler = Arc::clone(self);
+        let name = format!("{}-lookout", hook::name(&self.settings.thread_name, 0));
+        self.start_thread(thread::Builder::new().name(name), move || Lookout::run(&scheduler))
+    }
+
+    fn start_thread(
+        &self,
+        thread: thread::Builder,
+        life: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let mut threads = self.threads.lock();
+        // Why: `stop` has come to fetch the threads to join, or will find this one.
+        if !self.is_shutdown() {
+            threads.push(thread.spawn(life)?);
+        }
         Ok(())
     }
 
     fn start_threads(self: &Arc<Self>, runtime: RuntimeRef) -> io::Result<()> {
-        let queues = std::mem::take(&mut *self.queues.lock());
+        let mut queues = std::mem::take(&mut *self.queues.lock());
+        if self.settings.starts_lazily {
+            self.defer(queues.split_off(1), runtime);
+        }
+        let is_complete = queues.len() == self.settings.n_workers;
         for (index, queue) in queues.into_iter().enumerate() {
-            self.start_worker(index, queue, runtime)?;
+            self.start_worker(index, queue, false, runtime)?;
         }
-        if 1 < self.settings.n_workers {
-            let scheduler = Arc::clone(self);
-            let name = format!("{}-lookout", hook::name(&self.settings.thread_name, 0));
-            let handle =
-                thread::Builder::new().name(name).spawn(move || Lookout::run(&scheduler))?;
-            self.threads.lock().push(handle);
+        if is_complete && 1 < self.settings.n_workers { self.start_lookout() } else { Ok(()) }
+    }
+
+    /// Puts the workers with these queues, all but the first, off until there is a task.
+    fn defer(self: &Arc<Self>, queues: Vec<Deque<Runnable>>, runtime: RuntimeRef) {
+        let has_deferred = !queues.is_empty();
+        let park = |index| self.idle.prepare_park(index, false, false);
+        let workers = (1..).zip(queues).map(|(index, queue)| (index, queue, park(index))).collect();
+        *self.deferred.lock() =
+            Some(Deferred { scheduler: Arc::downgrade(self), runtime, workers });
+        self.has_deferred.store(has_deferred, Relaxed);
+    }
+
+    /// Starts what was put off. Whoever claims one of these workers meanwhile need not unpark it: it begins by searching.
+    #[cold]
+    fn start_deferred(&self) {
+        let Some(deferred) = self.deferred.lock().take() else { return };
+        let scheduler = deferred.scheduler.upgrade().expect("whoever calls its method holds it");
+        for (index, queue, look) in deferred.workers {
+            let was_claimed = self.idle.unpark_self(index, look);
+            let started = scheduler.start_worker(index, queue, was_claimed, deferred.runtime);
+            if let Err(error) = started {
+                self.do_without(index, was_claimed, &error);
+            }
         }
-        Ok(())
+        if let Err(error) = scheduler.start_lookout() {
+            eprintln!("filch: there is no thread to look after stuck workers: {error}");
+        }
+        self.has_deferred.store(false, Relaxed);
+    }
+
+    /// A worker could not be started. Whoever relied on it gets another one.
+    fn do_without(&self, worker: usize, was_claimed: bool, error: &io::Error) {
+        eprintln!(
+            "filch: there is no thread for worker {worker}, the others go on without it: {error}"
+        );
+        if was_claimed && self.idle.searching_to_running(worker) == Found::WasLast {
+            self.unpark(self.idle.notify_one());
+        }
     }
 
     /// Ends the loops of all threads and joins them.

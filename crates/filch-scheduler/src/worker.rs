@@ -64,13 +64,18 @@ fn with_worker<R>(scheduler: &MultiThread, f: impl FnOnce(Option<&Worker>) -> R)
 }
 
 impl Worker {
-    pub(crate) fn new(scheduler: Arc<MultiThread>, index: usize, queue: Deque<Runnable>) -> Self {
+    pub(crate) fn new(
+        scheduler: Arc<MultiThread>,
+        index: usize,
+        queue: Deque<Runnable>,
+        is_searching: bool,
+    ) -> Self {
         Worker {
             index,
             queue,
             pace: Pace::default(),
             spin: RefCell::default(),
-            is_searching: Cell::new(false),
+            is_searching: Cell::new(is_searching),
             until_injector: Cell::new(scheduler.settings.injector_interval),
             until_driver: Cell::new(scheduler.settings.event_interval),
             scheduler,

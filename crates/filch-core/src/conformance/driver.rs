@@ -486,10 +486,12 @@ pub fn a_limit_of_centuries_does_not_overflow(make: Make<'_>) {
 /// While one thread waits in a turn, others register, re-arm and deregister, and what they register is watched.
 pub fn a_turn_that_waits_hinders_nobody(make: Make<'_>) {
     let rig = Rig::new(make);
+    let (tell, told) = std::sync::mpsc::channel();
     let turning = {
         let rig = rig.clone();
         thread::spawn(move || {
             let start = Instant::now();
+            tell.send(()).expect("the check waits for it");
             while rig.turn(Limit::For(3 * PATIENCE)) == 0 {
                 assert!(start.elapsed() < PATIENCE, "a source registered meanwhile is not watched");
             }
@@ -497,6 +499,8 @@ pub fn a_turn_that_waits_hinders_nobody(make: Make<'_>) {
     };
     in_time("registering beside a turn", move || {
         let (near, mut far) = pair();
+        told.recv().expect("the turn begins");
+        thread::sleep(Duration::from_millis(20)); // So that the turn waits by then, most likely.
         let near = rig.watch(near, Interest::READABLE).end(false);
         let watch = rig.watch(near, Interest::READABLE);
         watch.rearm(Interest::READABLE);

@@ -11,9 +11,10 @@ use crate::runtime::Shell;
 use crate::sys::cell::UnsafeCell;
 use crate::unwind::contain;
 use std::future::Future;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 /// What every task begins with.
@@ -28,6 +29,8 @@ pub(crate) struct Header {
     pub(super) shard: Shard,
     /// As `links`.
     pub(super) standing: UnsafeCell<Standing>,
+    /// What the stage holds; belongs to whom the stage belongs to. Here it lies in the padding, as `standing` does.
+    held: UnsafeCell<Held>,
     /// The join handle's or the completer's, as the state says.
     join_waker: UnsafeCell<Option<Waker>>,
     pub(super) id: Id,
@@ -49,10 +52,22 @@ struct Cell<F: Future> {
     stage: UnsafeCell<Stage<F>>,
 }
 
-enum Stage<F: Future> {
-    Running(F),
-    Finished(Result<F::Output, JoinError>),
-    Consumed,
+/// The future, or what became of it; the header's `held` says which. `repr(C)`: a pointer to it is a pointer to either.
+// Why no enum: replacing one moves all of it, and a large future does not fit on a worker's stack a second time.
+#[repr(C)]
+union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<Outcome<F>>,
+}
+
+type Outcome<F> = Result<<F as Future>::Output, JoinError>;
+
+/// What a task's stage holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Future,
+    Output,
+    Nothing,
 }
 
 /// What must know the future's type. Each takes a pointer to the header of its own type.
@@ -77,6 +92,46 @@ impl<F: Future> Cell<F> {
         drop_output: drop_output::<F>,
         free: free::<F>,
     };
+
+    /// # Safety
+    /// - The caller has the stage to itself.
+    unsafe fn held(&self) -> Held {
+        // SAFETY: by the contract; it belongs to the stage.
+        self.header.held.with(|held| unsafe { *held })
+    }
+
+    /// Answers what the stage held.
+    ///
+    /// # Safety
+    /// - The caller has the stage to itself.
+    /// - It holds `held`, or the caller takes out or leaves what it holds.
+    unsafe fn replace_held(&self, held: Held) -> Held {
+        // SAFETY: by the contract; it belongs to the stage.
+        self.header.held.with_mut(|before| mem::replace(unsafe { &mut *before }, held))
+    }
+
+    /// Drops what the stage holds, in place: a future is pinned, and may be large.
+    ///
+    /// # Safety
+    /// - The caller has the stage to itself.
+    unsafe fn clear(&self) {
+        // SAFETY: by the contract; what it held is dropped below, once, for it holds nothing from here on.
+        let held = unsafe { self.replace_held(Held::Nothing) };
+        self.stage.with_mut(|stage| match held {
+            // SAFETY: it held the future.
+            Held::Future => unsafe { ptr::drop_in_place(stage.cast::<F>()) },
+            // SAFETY: it held the output.
+            Held::Output => unsafe { ptr::drop_in_place(stage.cast::<Outcome<F>>()) },
+            Held::Nothing => {}
+        });
+    }
+}
+
+impl<F: Future> Drop for Cell<F> {
+    fn drop(&mut self) {
+        // SAFETY: `self` is borrowed for good.
+        unsafe { self.clear() };
+    }
 }
 
 /// What [`allocate`] puts into the header.
@@ -100,12 +155,13 @@ pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> 
             links: UnsafeCell::new(Links::default()),
             shard: origin.shard,
             standing: UnsafeCell::new(Standing::default()),
+            held: UnsafeCell::new(Held::Future),
             join_waker: UnsafeCell::new(None),
             id: origin.id,
             spawned_at: origin.spawned_at,
             cold: origin.name.map(|name| Box::new(Cold { name: Some(name) })),
         },
-        stage: UnsafeCell::new(Stage::Running(future)),
+        stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
     });
     NonNull::from(Box::leak(cell)).cast()
 }
@@ -115,15 +171,13 @@ pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> 
 unsafe fn poll<F: Future>(task: NonNull<Header>, waker: &Waker) -> Poll<()> {
     // SAFETY: made by `allocate::<F>` and alive, by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
+    // SAFETY: the runnable's holder has the stage to itself.
+    debug_assert_eq!(unsafe { cell.held() }, Held::Future, "a complete task is not polled");
     let result = cell.stage.with_mut(|stage| {
-        catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the runnable's holder has the stage to itself.
-            let Stage::Running(future) = (unsafe { &mut *stage }) else {
-                unreachable!("a complete task is not polled")
-            };
-            // SAFETY: the future is never moved out of its allocation; it is dropped in place.
-            unsafe { Pin::new_unchecked(future) }.poll(&mut Context::from_waker(waker))
-        }))
+        // SAFETY: a live task's stage holds its future, and the runnable's holder has it to itself. It is never moved
+        // out of its allocation; it is dropped in place.
+        let future = unsafe { Pin::new_unchecked(&mut *stage.cast::<F>()) };
+        catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(waker))))
     });
     let output = match result {
         Ok(Poll::Pending) => return Poll::Pending,
@@ -139,20 +193,19 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, waker: &Waker) -> Poll<()> {
 ///
 /// # Safety
 /// - The caller has the stage to itself.
-unsafe fn finish<F: Future>(cell: &Cell<F>, output: Result<F::Output, JoinError>) {
-    cell.stage.with_mut(|stage| {
-        // SAFETY: the stage is the caller's. The future is dropped in place, as pinning demands.
-        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { *stage = Stage::Consumed }));
-        let output = match dropped {
-            Ok(()) => output,
-            Err(payload) => {
-                contain(|| drop(output));
-                Err(JoinError::panicked(cell.header.id, payload))
-            }
-        };
-        // SAFETY: as above; what is overwritten is `Consumed`.
-        unsafe { *stage = Stage::Finished(output) };
-    });
+unsafe fn finish<F: Future>(cell: &Cell<F>, output: Outcome<F>) {
+    // SAFETY: the stage is the caller's.
+    let output = match catch_unwind(AssertUnwindSafe(|| unsafe { cell.clear() })) {
+        Ok(()) => output,
+        Err(payload) => {
+            contain(|| drop(output));
+            Err(JoinError::panicked(cell.header.id, payload))
+        }
+    };
+    // SAFETY: as above; it holds nothing, so nothing is overwritten.
+    cell.stage.with_mut(|stage| unsafe { stage.cast::<Outcome<F>>().write(output) });
+    // SAFETY: as above; the output is there.
+    unsafe { cell.replace_held(Held::Output) };
 }
 
 /// # Safety
@@ -170,13 +223,12 @@ unsafe fn cancel<F: Future>(task: NonNull<Header>) {
 unsafe fn take_output<F: Future>(task: NonNull<Header>, target: *mut ()) {
     // SAFETY: by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
-    let stage = cell.stage.with_mut(|stage| {
-        // SAFETY: after completion the stage is the join handle's.
-        std::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
-    });
-    if let Stage::Finished(output) = stage {
-        // SAFETY: the target's type is in the contract.
-        unsafe { *target.cast() = Some(output) };
+    // SAFETY: after completion the stage is the join handle's.
+    if unsafe { cell.replace_held(Held::Nothing) } == Held::Output {
+        // SAFETY: it held the output, which is moved out once; the target's type is in the contract.
+        cell.stage.with(|stage| unsafe {
+            *target.cast::<Option<Outcome<F>>>() = Some(stage.cast::<Outcome<F>>().read());
+        });
     }
 }
 
@@ -185,11 +237,8 @@ unsafe fn take_output<F: Future>(task: NonNull<Header>, target: *mut ()) {
 unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
     // SAFETY: by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
-    let stage = cell.stage.with_mut(|stage| {
-        // SAFETY: the stage is the caller's.
-        std::mem::replace(unsafe { &mut *stage }, Stage::Consumed)
-    });
-    contain(|| drop(stage));
+    // SAFETY: the stage is the caller's.
+    contain(|| unsafe { cell.clear() });
 }
 
 /// # Safety

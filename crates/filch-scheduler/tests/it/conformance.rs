@@ -20,6 +20,10 @@ mod four_workers {
     filch_core::scheduler_suite!(|| super::on_workers(4));
 }
 
+mod four_workers_started_lazily {
+    filch_core::scheduler_suite!(super::on_workers_started_lazily);
+}
+
 const BUDGET: u32 = 128;
 const INTERVAL: u32 = 61;
 
@@ -28,7 +32,15 @@ fn on_the_current_thread() -> CurrentThread {
 }
 
 fn on_workers(n_workers: usize) -> MultiThread {
-    MultiThread::new(Settings {
+    MultiThread::new(settings(n_workers))
+}
+
+fn on_workers_started_lazily() -> MultiThread {
+    MultiThread::new(Settings { starts_lazily: true, ..settings(4) })
+}
+
+fn settings(n_workers: usize) -> Settings {
+    Settings {
         n_workers,
         thread_name: Arc::new(|index| format!("worker-{index}")),
         stack_size: None,
@@ -38,5 +50,6 @@ fn on_workers(n_workers: usize) -> MultiThread {
         seed: None,
         on_start: None,
         on_stop: None,
-    })
+        starts_lazily: false,
+    }
 }

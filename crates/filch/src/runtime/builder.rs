@@ -45,6 +45,7 @@ pub struct Builder {
     coop_budget: u32,
     rng_seed: Option<u64>,
     start_paused: bool,
+    starts_lazily: bool,
     name: Box<str>,
     driver: Option<Factory<io::Result<Arc<dyn Driver>>>>,
     driver_name: Option<String>,
@@ -109,6 +110,7 @@ impl Builder {
             coop_budget: BUDGET,
             rng_seed: None,
             start_paused: false,
+            starts_lazily: false,
             name: "filch".into(),
             driver: None,
             driver_name: env::var("FILCH_DRIVER").ok(),
@@ -214,6 +216,12 @@ impl Builder {
     /// Begins with a stopped clock, as by [`time::pause`](crate::time::pause). Works with any number of workers.
     pub fn start_paused(&mut self, paused: bool) -> &mut Self {
         self.start_paused = paused;
+        self
+    }
+
+    /// Starts one worker at first, and the others with the first task.
+    pub(super) fn start_lazily(&mut self) -> &mut Self {
+        self.starts_lazily = true;
         self
     }
 
@@ -356,6 +364,7 @@ impl Builder {
             seed: self.rng_seed,
             on_start: Some(worker_start_hook(self.on_thread_start.clone())),
             on_stop: plain_hook(self.on_thread_stop.clone()),
+            starts_lazily: self.starts_lazily,
         }))
     }
 

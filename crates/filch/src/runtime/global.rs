@@ -35,10 +35,10 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     super::handle::Handle::current().block_on(future)
 }
 
-/// The runtime of who started none. Never ends.
+/// The runtime of who started none. Never ends. It has one thread until the first task is spawned.
 fn global() -> RuntimeRef {
     static GLOBAL: OnceLock<Runtime> = OnceLock::new();
-    let start = || Builder::from_env().name("filch-global").build();
+    let start = || Builder::from_env().name("filch-global").start_lazily().build();
     let runtime = GLOBAL.get_or_init(|| {
         start().expect("the lazy global runtime needs threads and file descriptors")
     });

@@ -135,7 +135,7 @@ impl Wired {
         let name = format!("{}-reaper", self.name);
         let spawned = thread::Builder::new().name(name).spawn(move || {
             let living = there.lock().take();
-            living.into_iter().for_each(end);
+            living.map(end);
         });
         if spawned.is_ok() { Ok(()) } else { living.lock().take().map_or(Ok(()), Err) }
     }
