@@ -28,7 +28,7 @@
 //! | wait for time | [`time`] |
 //! | share and signal | [`sync`] |
 //! | talk to the world | [`net`], [`io`], [`signal`] |
-//! | replace a part | [`runtime::Builder::driver`] and its neighbors, [`core`](filch_core) |
+//! | replace a part | [`runtime::Builder::driver`] and its neighbors, [`core`] |
 
 pub use filch_core as core;
 pub use runtime::{block_on, run};

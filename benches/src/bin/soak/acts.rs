@@ -3,16 +3,17 @@
 use std::any::Any;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use filch::io::{AsyncReadExt, AsyncWriteExt};
-use filch::net::{TcpListener, TcpStream};
-use filch::runtime::Handle;
+use filch::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use filch::net::{TcpListener, TcpStream, UnixStream};
+use filch::runtime::{Handle, LocalRuntime};
 use filch::sync::{Mutex, Notify, Semaphore, oneshot};
 use filch::task::{JoinError, JoinHandle, JoinSet};
-use filch::time::{sleep, timeout};
+use filch::time::{Instant, sleep, timeout};
 
 use crate::chance::Chance;
 use crate::ledger::Ledger;
@@ -101,20 +102,22 @@ pub(crate) async fn root(round: Arc<Round>, mut chance: Chance, to_the_end: bool
 
 fn act(round: Arc<Round>, mut chance: Chance, depth: u32) -> Act {
     let full = depth >= MAX_DEPTH || round.spawned.load(Relaxed) >= MAX_TASKS;
-    match chance.below(if full { 8 } else { 15 }) {
+    match chance.below(if full { 10 } else { 18 }) {
         0 => Box::pin(yields(chance)),
         1 => Box::pin(naps(chance)),
         2 => Box::pin(deadlines(chance)),
         3 => Box::pin(permits(round, chance)),
         4 => Box::pin(locks(round, chance)),
         5 => Box::pin(rings(round, chance)),
-        6 => Box::pin(blocks(round, chance)),
-        7 => Box::pin(woken_from_outside(chance)),
-        8 | 9 => Box::pin(children(round, chance, depth)),
-        10 => Box::pin(sets(round, chance, depth)),
-        11 => Box::pin(panics(round)),
-        12 => Box::pin(echoes(round, chance)),
-        13 => Box::pin(spawned_from_outside(round, chance)),
+        6 => Box::pin(selects(round, chance)),
+        7 => Box::pin(blocks(round, chance)),
+        8 | 9 => Box::pin(woken_from_outside(chance)),
+        10 | 11 => Box::pin(children(round, chance, depth)),
+        12 => Box::pin(sets(round, chance, depth)),
+        13 => Box::pin(panics(round)),
+        14 => Box::pin(echoes(round, chance)),
+        15 => Box::pin(spawned_from_outside(round, chance)),
+        16 => Box::pin(local_runtime_within(round, chance)),
         _ => Box::pin(runtime_within(round, chance)),
     }
 }
@@ -170,6 +173,20 @@ async fn rings(round: Arc<Round>, mut chance: Chance) {
         round.bell.notify_one();
     } else {
         let _ = timeout(chance.micros(1_000), round.bell.notified()).await;
+    }
+}
+
+/// Of three branches the one that is ready first wins; the others are dropped where they stand.
+async fn selects(round: Arc<Round>, mut chance: Chance) {
+    for _ in 0..chance.below(10) {
+        let (nap, limit) = (chance.micros(300), chance.micros(300));
+        filch::select! {
+            () = round.bell.notified() => {}
+            permit = round.permits.acquire() => drop(permit.expect("the semaphore is never closed")),
+            () = sleep(nap), if nap < limit => {}
+            () = sleep(limit) => {}
+        }
+        filch::task::yield_now().await;
     }
 }
 
@@ -265,6 +282,11 @@ async fn echoes(round: Arc<Round>, mut chance: Chance) {
 }
 
 async fn echo(round: &Arc<Round>, chance: &mut Chance) -> io::Result<()> {
+    if chance.one_in(3) {
+        let (near, far) = UnixStream::pair()?;
+        let server = round.spawn(async { drop(answer(far).await) });
+        return talk(near, server, chance).await;
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let server = round.spawn(async move {
@@ -272,7 +294,14 @@ async fn echo(round: &Arc<Round>, chance: &mut Chance) -> io::Result<()> {
             let _ = answer(stream).await;
         }
     });
-    let mut stream = TcpStream::connect(address).await?;
+    talk(TcpStream::connect(address).await?, server, chance).await
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    server: JoinHandle<()>,
+    chance: &mut Chance,
+) -> io::Result<()> {
     let abort_at = if chance.one_in(4) { chance.below(10) } else { u64::MAX };
     for exchange in 0..chance.below(10) {
         if exchange == abort_at {
@@ -290,7 +319,10 @@ async fn echo(round: &Arc<Round>, chance: &mut Chance) -> io::Result<()> {
     Ok(())
 }
 
-async fn exchange_bytes(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+async fn exchange_bytes<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    bytes: &[u8],
+) -> io::Result<()> {
     let mut answer = vec![0; 1000];
     // In pieces: a server that writes while nobody reads would fill both buffers.
     for piece in bytes.chunks(answer.len()) {
@@ -302,7 +334,7 @@ async fn exchange_bytes(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> 
     Ok(())
 }
 
-async fn answer(mut stream: TcpStream) -> io::Result<()> {
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
     let mut buffer = vec![0; 4096];
     loop {
         let count = stream.read(&mut buffer).await?;
@@ -330,10 +362,33 @@ async fn spawned_from_outside(round: Arc<Round>, mut chance: Chance) {
 async fn runtime_within(round: Arc<Round>, mut chance: Chance) {
     let inner = Arc::clone(&round);
     let handle = round.block(move || {
-        let runtime = crate::build(chance.below(3) as usize);
+        let runtime = crate::build(chance.below(3) as usize, chance.one_in(4));
         let root = root(Arc::clone(&inner), chance.fork(), false);
         inner.spawned.fetch_add(MAX_TASKS / 4, Relaxed);
         runtime.block_on(root);
+    });
+    expect_done(handle.await);
+}
+
+/// A runtime of one thread, whose tasks share what must not leave it.
+async fn local_runtime_within(round: Arc<Round>, mut chance: Chance) {
+    let inner = Arc::clone(&round);
+    let handle = round.block(move || {
+        let runtime = LocalRuntime::new().expect("a local runtime is built");
+        let shared = Rc::new(());
+        for _ in 0..chance.below(20) {
+            let (shared, nap) = (Rc::clone(&shared), chance.micros(1_000));
+            let local = inner.ledger.track(async move {
+                sleep(nap).await;
+                drop(shared);
+            });
+            drop(runtime.spawn_local(local));
+        }
+        let nap = chance.micros(2_000);
+        // Why in a block: made outside, the sleep would belong to the runtime whose thread this is.
+        runtime.block_on(async move { sleep(nap).await });
+        drop(runtime);
+        assert_eq!(Rc::strong_count(&shared), 1, "a local task outlived its runtime");
     });
     expect_done(handle.await);
 }

@@ -69,7 +69,8 @@ fn arguments() -> Result<(Duration, u64), String> {
 /// One runtime from birth to death.
 fn round(mut chance: Chance, ledger: &Arc<Ledger>) {
     let workers = chance.below(9) as usize;
-    let runtime = build(workers);
+    let is_virtual = chance.one_in(4);
+    let runtime = build(workers, is_virtual);
     let round = Arc::new(Round::new(Arc::clone(ledger)));
     let to_the_end = chance.one_in(2);
     let root = acts::root(Arc::clone(&round), chance.fork(), to_the_end);
@@ -83,8 +84,8 @@ fn round(mut chance: Chance, ledger: &Arc<Ledger>) {
     round.check_permits().unwrap_or_else(|what| fail(&what));
 }
 
-/// A runtime with this many workers; 0 stands for the current thread.
-fn build(workers: usize) -> filch::runtime::Runtime {
+/// A runtime with this many workers; 0 stands for the current thread. A virtual clock jumps when nothing else happens.
+fn build(workers: usize, is_virtual: bool) -> filch::runtime::Runtime {
     let mut builder = match workers {
         0 => filch::runtime::Builder::new_current_thread(),
         _ => filch::runtime::Builder::new_multi_thread(),
@@ -94,6 +95,7 @@ fn build(workers: usize) -> filch::runtime::Runtime {
     }
     builder
         .enable_all()
+        .start_paused(is_virtual)
         .build()
         .unwrap_or_else(|error| fail(&format!("build with {workers} workers: {error}")))
 }

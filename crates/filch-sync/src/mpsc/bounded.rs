@@ -7,7 +7,9 @@ use super::error::{SendError, TryRecvError, TrySendError};
 use super::list::List;
 use crate::blocking::block_on;
 use crate::semaphore::{Semaphore, TryAcquireError};
+use futures_core::Stream;
 use std::fmt;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 #[derive(Debug)]
@@ -404,6 +406,15 @@ impl<T> Receiver<T> {
     /// The messages for which there is room when none wait.
     pub fn max_capacity(&self) -> usize {
         self.rx.channel.room.max
+    }
+}
+
+/// The messages, until the channel is closed and empty.
+impl<T> Stream for Receiver<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_recv(cx)
     }
 }
 

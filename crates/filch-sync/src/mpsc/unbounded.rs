@@ -4,7 +4,9 @@ use super::channel::{Room, Rx, Tx, WeakTx, channel as make_channel};
 use super::error::{SendError, TryRecvError};
 use super::list::List;
 use crate::blocking::block_on;
+use futures_core::Stream;
 use std::fmt;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 #[derive(Debug)]
@@ -200,6 +202,15 @@ impl<T> UnboundedReceiver<T> {
     /// How many messages wait.
     pub fn len(&self) -> usize {
         self.rx.len()
+    }
+}
+
+/// The messages, until the channel is closed and empty.
+impl<T> Stream for UnboundedReceiver<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_recv(cx)
     }
 }
 

@@ -15,6 +15,7 @@ pub use builder::Builder;
 use filch_core::RuntimeRef;
 use filch_core::coop::{self, Budget};
 use filch_core::task::{AbortHandle, Id, JoinError, JoinHandle, Spawn};
+use futures_core::Stream;
 use ready::ReadyList;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -265,6 +266,15 @@ impl<T> Default for JoinSet<T> {
 impl<T> Drop for JoinSet<T> {
     fn drop(&mut self) {
         self.abort_all();
+    }
+}
+
+/// The outputs in the order in which tasks end, until the set is empty.
+impl<T: 'static> Stream for JoinSet<T> {
+    type Item = Result<T, JoinError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_join_next(cx)
     }
 }
 

@@ -16,6 +16,12 @@ fn a_plain_thread_finds_the_global_runtime() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn the_global_runtime_has_one_thread_until_the_first_task() {
+    run_alone("global::alone::one_thread_at_first", &[("FILCH_WORKERS", "3")]);
+}
+
+#[test]
 fn a_foreign_executor_polls_sockets_and_sleeps() {
     run_alone("global::alone::foreign_executor", &[]);
 }

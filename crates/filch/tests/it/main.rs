@@ -1,6 +1,7 @@
 //! The behavior of the facade, as a user sees it.
 
 mod bad_input;
+mod broken;
 mod clock;
 mod global;
 #[cfg(target_os = "linux")]
@@ -10,6 +11,7 @@ mod macros;
 mod random;
 mod shutdown;
 mod stall;
+mod streams;
 mod suite;
 mod task;
 mod tools;

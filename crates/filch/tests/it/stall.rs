@@ -6,14 +6,16 @@ use crate::tools::workers;
 use crate::watchdog::Watchdog;
 use filch::io::{AsyncReadExt, AsyncWriteExt};
 use filch::net::UnixStream;
+use filch::runtime::{Builder, Runtime};
 use filch::spawn;
-use filch::sync::oneshot;
+use filch::sync::{Notify, oneshot};
 use filch::task::yield_now;
 use filch::time::sleep;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 const BLOCKED: Duration = Duration::from_millis(100);
 /// What is promised for a child of a blocked task (design 0004).
@@ -53,43 +55,43 @@ async fn stall(n_children: usize, prepare: impl Future<Output = ()> + Send + 'st
     stall
 }
 
-/// Tells how busy the machine is: a thread that sleeps for a millisecond, again and again.
-struct Metronome {
-    is_over: Arc<AtomicBool>,
-    thread: thread::JoinHandle<Duration>,
+/// A runtime of `n` workers whose threads can be told from those of others by their name.
+fn named_workers(n: usize) -> (Runtime, String) {
+    static N_NAMES: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("stall{}", N_NAMES.fetch_add(1, SeqCst));
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(n).thread_name(&name).build().expect("there are threads");
+    (runtime, name)
 }
 
-impl Metronome {
-    fn start() -> Metronome {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let stop = is_over.clone();
-        let thread = thread::spawn(move || {
-            let mut longest = Duration::ZERO;
-            while !stop.load(SeqCst) {
-                let begin = Instant::now();
-                thread::sleep(Duration::from_millis(1));
-                longest = longest.max(begin.elapsed());
-            }
-            longest
-        });
-        Metronome { is_over, thread }
-    }
-
-    /// Whether every thread that wanted to run since the start could, as far as this one can tell.
-    fn was_free(self) -> bool {
-        self.is_over.store(true, SeqCst);
-        self.thread.join().expect("it does not panic") < Duration::from_millis(4)
-    }
+/// For how long threads of that name wanted to run and could not, because others had the processors.
+fn time_in_run_queues(name: &str) -> Duration {
+    let waited = |thread: PathBuf| {
+        let is_ours = fs::read_to_string(thread.join("comm")).ok()?.starts_with(name);
+        let schedstat = fs::read_to_string(thread.join("schedstat")).ok().filter(|_| is_ours)?;
+        schedstat.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+    };
+    // Where there is no such list, the machine is taken to be free.
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    threads.filter_map(|thread| waited(thread.path())).sum()
 }
 
-/// Runs `test` until it has had a free machine so many times, and gives what it found; nothing if the machine was busy
-/// too often to tell.
-fn with_free_machine<R>(n_times: usize, test: impl Fn() -> R) -> Vec<R> {
+/// Runs `test` on a runtime of `n_workers` until it has had a free machine so many times, and gives what it found;
+/// nothing if the machine was busy too often to tell: the runtime's threads were kept waiting for longer than `patience`,
+/// all together.
+fn with_free_machine<R>(
+    n_workers: usize,
+    n_times: usize,
+    patience: Duration,
+    test: impl Fn(&Runtime) -> R,
+) -> Vec<R> {
+    let _watchdog = Watchdog::new();
+    let (runtime, name) = named_workers(n_workers);
     let mut found = Vec::new();
     for _ in 0..3 * n_times {
-        let metronome = Metronome::start();
-        let result = test();
-        if metronome.was_free() {
+        let before = time_in_run_queues(&name);
+        let result = test(&runtime);
+        if time_in_run_queues(&name) - before < patience {
             found.push(result);
         }
         if found.len() == n_times {
@@ -101,13 +103,11 @@ fn with_free_machine<R>(n_times: usize, test: impl Fn() -> R) -> Vec<R> {
 }
 
 /// Checks that no child waits for the end of its parent, and that half of them start as soon as that.
-fn check<F>(n_times: usize, soon: Duration, stall: impl Fn() -> F)
+fn check<F>(n_times: usize, patience: Duration, soon: Duration, stall: impl Fn() -> F)
 where
     F: Future<Output = Stall> + Send + 'static,
 {
-    let _watchdog = Watchdog::new();
-    let runtime = workers(2);
-    let stalls = with_free_machine(n_times, || {
+    let stalls = with_free_machine(2, n_times, patience, |runtime| {
         runtime.block_on(async { spawn(stall()).await }).expect("it does not panic")
     });
     for stall in &stalls {
@@ -127,12 +127,12 @@ where
 
 #[test]
 fn a_child_in_the_slot_of_a_blocked_worker_starts_soon() {
-    check(20, SOON, || stall(1, async {}));
+    check(20, SOON, SOON, || stall(1, async {}));
 }
 
 #[test]
 fn children_in_the_queue_of_a_blocked_worker_start_soon() {
-    check(20, SOON, || stall(8, async {}));
+    check(20, SOON, SOON, || stall(8, async {}));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_child_starts_soon_when_its_parent_ran_for_long_before_it_blocked() {
             yield_now().await;
         }
     };
-    check(5, SOON, move || stall(1, busy()));
+    check(5, 6 * SOON, SOON, move || stall(1, busy()));
 }
 
 #[test]
@@ -157,14 +157,12 @@ fn a_child_starts_soon_when_the_other_worker_becomes_idle_afterwards() {
         });
         has_begun.await.expect("it begins");
     };
-    check(20, OTHER_IS_BUSY + SOON, move || stall(1, other_is_busy()));
+    check(20, SOON, OTHER_IS_BUSY + SOON, move || stall(1, other_is_busy()));
 }
 
 #[test]
 fn children_start_soon_when_all_workers_but_one_are_blocked() {
-    let _watchdog = Watchdog::new();
-    let runtime = workers(4);
-    let stalls = with_free_machine(5, || {
+    let stalls = with_free_machine(4, 5, 4 * SOON, |runtime| {
         runtime.block_on(async {
             let stalls: Vec<_> = (0..3).map(|_| spawn(stall(4, async {}))).collect();
             let mut ended = Vec::new();
@@ -209,6 +207,7 @@ async fn go_on_beside(
             use std::io::{Read, Write};
             let mut byte = [0];
             while !is_over.load(SeqCst) && two.read_exact(&mut byte).is_ok() {
+                thread::sleep(Duration::from_millis(1)); // Leaves the processors to others.
                 if two.write_all(&byte).is_err() {
                     break;
                 }
@@ -245,9 +244,8 @@ async fn go_on_beside(
 }
 
 fn check_that_others_go_on(first_yield_for: Duration) {
-    let _watchdog = Watchdog::new();
-    for (n_ticks, n_echoes) in with_free_machine(3, || {
-        workers(2).block_on(go_on_beside(blocked_for_300_ms, first_yield_for))
+    for (n_ticks, n_echoes) in with_free_machine(2, 3, 20 * SOON, |runtime| {
+        runtime.block_on(go_on_beside(blocked_for_300_ms, first_yield_for))
     }) {
         assert!(n_ticks >= 20 && n_echoes >= 20, "{n_ticks} ticks and {n_echoes} echoes in 300 ms");
     }
@@ -269,9 +267,8 @@ fn timers_and_sockets_go_on_beside_a_worker_that_is_blocked_after_it_ran_for_lon
 
 #[test]
 fn one_sleep_ends_in_time_though_the_worker_that_held_the_driver_is_blocked() {
-    let _watchdog = Watchdog::new();
-    let was_in_time = with_free_machine(10, || {
-        workers(2).block_on(async {
+    let was_in_time = with_free_machine(2, 10, SOON, |runtime| {
+        runtime.block_on(async {
             // Wakes the holder of the driver, which is then blocked; nobody else has anything to do.
             let blocked = spawn(async {
                 sleep(Duration::from_millis(2)).await;
@@ -290,9 +287,8 @@ fn one_sleep_ends_in_time_though_the_worker_that_held_the_driver_is_blocked() {
 
 #[test]
 fn one_sleep_ends_in_time_though_its_worker_ran_for_long_and_is_blocked() {
-    let _watchdog = Watchdog::new();
-    let was_in_time = with_free_machine(5, || {
-        workers(2).block_on(async {
+    let was_in_time = with_free_machine(2, 5, 20 * SOON, |runtime| {
+        runtime.block_on(async {
             let begin = Instant::now();
             let slept = spawn(async move {
                 sleep(Duration::from_millis(250)).await;
@@ -320,4 +316,72 @@ fn a_single_worker_catches_up_after_a_block() {
         spawn(async { thread::sleep(Duration::from_millis(20)) }).await.expect("it does not panic");
         slept.await.expect("it does not panic");
     });
+}
+
+#[test]
+fn one_sleep_ends_in_time_beside_slow_polls_of_the_worker_that_held_the_driver() {
+    let _watchdog = Watchdog::new();
+    let runtime = workers(2);
+    let in_time = runtime.block_on(async {
+        // They wake each other, so that nothing is ever queued: whoever looks finds neither a stuck worker nor work.
+        let bells = [(); 2].map(|()| Arc::new(Notify::new()));
+        let slow = [0, 1].map(|mine| {
+            let bells = bells.clone();
+            spawn(async move {
+                if mine == 0 {
+                    sleep(Duration::from_millis(2)).await; // Wakes the holder of the driver.
+                    bells[0].notify_one();
+                }
+                for _ in 0..29 {
+                    bells[mine].notified().await;
+                    thread::sleep(Duration::from_millis(3));
+                    bells[1 - mine].notify_one();
+                }
+                Instant::now()
+            })
+        });
+        let slept = spawn(async {
+            sleep(Duration::from_millis(20)).await;
+            Instant::now()
+        });
+        let slept = slept.await.expect("it does not panic");
+        let [one, other] = slow;
+        slept < one.await.expect("it does not panic").max(other.await.expect("it does not panic"))
+    });
+    assert!(in_time, "the sleep of 20 ms ended with the slow tasks");
+}
+
+#[test]
+fn a_flood_from_outside_does_not_hold_up_a_sleep() {
+    let _watchdog = Watchdog::new();
+    let runtime = workers(1);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let slept = runtime.spawn({
+        let is_over = is_over.clone();
+        async move {
+            sleep(Duration::from_millis(5)).await;
+            is_over.store(true, SeqCst);
+        }
+    });
+    // Each task ends when the next one is in the injector: the worker never parks, and its own queue stays empty.
+    let [n_begun, n_spawned] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let begin = Instant::now();
+    for n in 1.. {
+        if is_over.load(SeqCst) {
+            break;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "the sleep did not end");
+        let (begun, spawned, is_over) = (n_begun.clone(), n_spawned.clone(), is_over.clone());
+        drop(runtime.spawn(async move {
+            begun.store(n, SeqCst);
+            while spawned.load(SeqCst) <= n && !is_over.load(SeqCst) {
+                thread::yield_now();
+            }
+        }));
+        n_spawned.store(n, SeqCst);
+        while n_begun.load(SeqCst) < n {
+            thread::yield_now();
+        }
+    }
+    runtime.block_on(slept).expect("it does not panic");
 }

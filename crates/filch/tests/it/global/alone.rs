@@ -1,8 +1,8 @@
 //! What needs a process of its own. Run by the tests of `global`.
 
-use crate::tools::panic_of;
+use crate::tools::{eventually, panic_of};
 use filch::io::{AsyncReadExt, AsyncWriteExt};
-use filch::net::{TcpListener, TcpStream};
+use filch::net::{TcpListener, TcpStream, UnixStream};
 use filch::runtime::{Handle, Runtime};
 use filch::task::all_tasks;
 use filch::time::{Instant, sleep, timeout};
@@ -26,6 +26,33 @@ fn plain_thread() {
     assert_eq!(at, there);
     assert!(Handle::try_current().is_err(), "it is no default: `run` would take precedence");
     assert_eq!(futures_lite::future::block_on(to_thread(|| 4)), 4);
+}
+
+#[cfg(target_os = "linux")]
+fn n_threads_of_ours() -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").expect("this is Linux");
+    let names = threads.map(|thread| thread.expect("the list can be read").path().join("comm"));
+    names.filter(|name| std::fs::read(name).is_ok_and(|name| name.starts_with(b"filch"))).count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "run by a test of `global` in a process of its own"]
+fn one_thread_at_first() {
+    filch::block_on(sleep(Duration::from_millis(1)));
+    let answered = filch::block_on(async {
+        let (mut one, mut two) = UnixStream::pair().expect("there are descriptors");
+        one.write_all(b"x").await.expect("there is room");
+        two.read_u8().await.expect("it was written")
+    });
+    assert_eq!(answered, b'x');
+    assert_eq!(n_threads_of_ours(), 1, "it knows time and sockets");
+    assert_eq!(Handle::current().n_workers(), 3);
+    let tasks: Vec<_> = (0..100).map(|n| spawn(async move { n })).collect();
+    for (n, task) in tasks.into_iter().enumerate() {
+        assert_eq!(filch::block_on(task).expect("it runs"), n);
+    }
+    eventually(|| n_threads_of_ours() == 4); // With the lookout.
 }
 
 #[test]

@@ -249,7 +249,8 @@ pub(super) fn many_threads_call_block_on_at_once(cell: Cell) {
                                 1 => yield_now().await,
                                 2 => sleep(Duration::from_micros(20)).await,
                                 _ => {
-                                    drop(timeout(Duration::from_micros(50), bell.notified()).await)
+                                    let _ =
+                                        timeout(Duration::from_micros(50), bell.notified()).await;
                                 }
                             }
                             spawn(async move { n + step }).await.expect("it does not panic")
