@@ -116,7 +116,9 @@ pub trait Driver: Send + Sync + 'static {
     /// When the source cannot be watched; nothing is left behind then.
     ///
     /// # Safety
-    /// - `source` is open, and stays open until [`deregister`](Self::deregister) with the same key has returned.
+    /// - `source` is open, and stays open until [`deregister`](Self::deregister) with the same key has returned, or until
+    ///   the runtime is ending. From then on a source may be closed without it; the driver makes a few turns more at most
+    ///   and is dropped.
     /// - It is not registered already.
     unsafe fn register(
         &self,
@@ -135,8 +137,8 @@ pub trait Driver: Send + Sync + 'static {
     /// When the source cannot be watched any more.
     fn rearm(&self, source: RawSource, key: SlotKey, interest: Interest) -> io::Result<()>;
 
-    /// Ends the watch. Always called before a source is closed; with `closing` the descriptor was never handed out, so
-    /// its close alone makes the kernel forget it.
+    /// Ends the watch. Called before a source is closed, unless the runtime is ending. With `closing` the descriptor was
+    /// never handed out, so its close alone makes the kernel forget it.
     ///
     /// # Errors
     /// When the system call fails.

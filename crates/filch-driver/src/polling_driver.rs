@@ -118,8 +118,9 @@ impl Driver for Polling {
     ) -> io::Result<()> {
         borrow(source)?;
         let add = |asked: Directions| {
-            // SAFETY: the source is open and unregistered until `deregister`, which always deletes it, by the caller's
-            // promise.
+            // SAFETY: the source is open until `deregister`, which always deletes it, by the caller's promise. One that is
+            // closed while the runtime ends is not deleted; the poller knows it by number only and is dropped soon, so
+            // the worst is an event under a key that nobody waits for.
             unsafe {
                 self.poller.add_with_mode(source.0, asked.event(self.keys.token(key)), self.mode)
             }

@@ -8,7 +8,7 @@ use std::io;
 /// Starts tasks with a name, which error messages and [`all_tasks`](crate::all_tasks) show.
 ///
 /// The methods answer an `io::Result` so that programs written for tokio compile. None of them errs: when the runtime is
-/// ending, the handle answers "cancelled".
+/// ending, the handle answers "canceled".
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "a Builder starts nothing until one of its spawn methods is called"]
 pub struct Builder<'a> {

@@ -10,7 +10,7 @@ use std::future::Future;
 ///
 /// It runs whether or not the handle is awaited. Dropping the handle lets the task go on; see
 /// [`AbortOnDropHandle`](crate::AbortOnDropHandle) for one that does not.
-/// When the runtime is ending, the future is dropped and the handle answers "cancelled".
+/// When the runtime is ending, the future is dropped and the handle answers "canceled".
 ///
 /// # Panics
 /// When no runtime is found and none can be started, because the crate `filch` is not linked.
@@ -54,7 +54,7 @@ where
 ///
 /// It starts at once; [`to_thread`](crate::to_thread) starts when it is awaited and passes the panic on.
 /// A call that runs cannot be aborted, one that waits for a thread can.
-/// When the runtime is ending, the call is dropped and the handle answers "cancelled".
+/// When the runtime is ending, the call is dropped and the handle answers "canceled".
 ///
 /// # Panics
 /// As [`spawn`].

@@ -11,7 +11,7 @@
 /// Runs an `async fn` on a runtime of its own: what `main` needs to be `async`.
 ///
 /// The function becomes a plain one that calls [`run`](crate::run) with its body: when the body ends, leftover tasks
-/// are cancelled and dropped. The body itself need not be `Send`, and on the multi-thread runtime only what it spawns
+/// are canceled and dropped. The body itself need not be `Send`, and on the multi-thread runtime only what it spawns
 /// moves between workers.
 ///
 /// | argument | meaning | default |

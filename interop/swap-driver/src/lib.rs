@@ -29,7 +29,8 @@ impl Driver for PollDriver {
         let mut asked: Vec<_> = self.asked.lock().unwrap().clone().into_iter().collect();
         asked.retain(|(_, (_, flags))| !flags.is_empty());
         let mut fds = vec![PollFd::new(&self.bell.0, PollFlags::IN)];
-        // SAFETY: they are open, and `poll` keeps hold of one that is closed while it waits.
+        // SAFETY: they are open, or closed because the runtime is ending, which `poll` only reports; it keeps hold of one
+        // that is closed while it waits.
         let fd = |source: RawSource| unsafe { BorrowedFd::borrow_raw(source.0) };
         fds.extend(
             asked.iter().map(|(_, (source, flags))| PollFd::from_borrowed_fd(fd(*source), *flags)),

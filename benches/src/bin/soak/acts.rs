@@ -219,7 +219,7 @@ async fn children(round: Arc<Round>, mut chance: Chance, depth: u32) {
             0 => expect_done(child.await),
             1 => {
                 child.abort();
-                expect_done_or_cancelled(child.await);
+                expect_done_or_canceled(child.await);
             }
             2 => drop(child),
             _ => {
@@ -245,7 +245,7 @@ async fn sets(round: Arc<Round>, mut chance: Chance, depth: u32) {
     let mut left = chance.below(8);
     while let Some(result) = set.join_next().await {
         if aborted {
-            expect_done_or_cancelled(result)
+            expect_done_or_canceled(result)
         } else {
             expect_done(result)
         }
@@ -314,7 +314,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     }
     if chance.one_in(2) {
         drop(stream);
-        expect_done_or_cancelled(server.await);
+        expect_done_or_canceled(server.await);
     }
     Ok(())
 }
@@ -395,10 +395,10 @@ async fn local_runtime_within(round: Arc<Round>, mut chance: Chance) {
 
 /// The task came to its end, or the shutdown was faster.
 fn expect_done(result: Result<(), JoinError>) {
-    expect_done_or_cancelled(result);
+    expect_done_or_canceled(result);
 }
 
-fn expect_done_or_cancelled(result: Result<(), JoinError>) {
+fn expect_done_or_canceled(result: Result<(), JoinError>) {
     if let Err(error) = result {
         assert!(error.is_cancelled(), "an act panicked: {error}");
     }

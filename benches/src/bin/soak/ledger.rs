@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Ledger {
     spawned: AtomicU64,
     done: AtomicU64,
-    cancelled: AtomicU64,
+    canceled: AtomicU64,
     panicked: AtomicU64,
 }
 
-/// An entry: dropped unfinished it counts as cancelled, during a panic as panicked.
+/// An entry: dropped unfinished it counts as canceled, during a panic as panicked.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     ledger: Arc<Ledger>,
@@ -42,7 +42,7 @@ impl Ledger {
     /// Entries that are not crossed out.
     pub(crate) fn open(&self) -> u64 {
         // Acquire: whoever sees an entry crossed out sees all that its task did.
-        let ended = [&self.done, &self.cancelled, &self.panicked]
+        let ended = [&self.done, &self.canceled, &self.panicked]
             .map(|count| count.load(Ordering::Acquire));
         self.spawned.load(Ordering::Relaxed) - ended.iter().sum::<u64>()
     }
@@ -61,7 +61,7 @@ impl Drop for Ticket {
         } else if std::thread::panicking() {
             &self.ledger.panicked
         } else {
-            &self.ledger.cancelled
+            &self.ledger.canceled
         };
         count.fetch_add(1, Ordering::Release);
     }
@@ -69,9 +69,9 @@ impl Drop for Ticket {
 
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [spawned, done, cancelled, panicked] =
-            [&self.spawned, &self.done, &self.cancelled, &self.panicked]
+        let [spawned, done, canceled, panicked] =
+            [&self.spawned, &self.done, &self.canceled, &self.panicked]
                 .map(|count| count.load(Ordering::Relaxed));
-        write!(f, "{spawned} spawned = {done} done + {cancelled} cancelled + {panicked} panicked")
+        write!(f, "{spawned} spawned = {done} done + {canceled} canceled + {panicked} panicked")
     }
 }

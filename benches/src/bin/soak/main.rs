@@ -1,6 +1,6 @@
 //! Random load until time is up: runtimes of every size, tasks that wait, spawn, panic and are aborted, shutdowns.
 //!
-//! Every task holds a ticket, so that after each round the ledger must balance: what was spawned is done, cancelled
+//! Every task holds a ticket, so that after each round the ledger must balance: what was spawned is done, canceled
 //! or panicked. The seed is printed first and with every failure; `--seed` repeats a round's choices, though not the
 //! machine's timing.
 

@@ -204,7 +204,7 @@ pub fn a_yield_lets_others_run(scheduler: Arc<dyn Scheduler>) {
     });
 }
 
-/// An aborted task that waits is dropped and answers "cancelled".
+/// An aborted task that waits is dropped and answers "canceled".
 pub fn an_aborted_task_is_dropped(scheduler: Arc<dyn Scheduler>) {
     Rig::check(scheduler, |rig| {
         let flag = Flag::new();
@@ -216,7 +216,7 @@ pub fn an_aborted_task_is_dropped(scheduler: Arc<dyn Scheduler>) {
     });
 }
 
-/// Tasks that are queued when the runtime ends are dropped and answer "cancelled", or have run.
+/// Tasks that are queued when the runtime ends are dropped and answer "canceled", or have run.
 pub fn the_end_drops_what_is_queued(scheduler: Arc<dyn Scheduler>) {
     Rig::check_to_the_end(scheduler, |rig| {
         let owned = Arc::new(());

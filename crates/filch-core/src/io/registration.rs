@@ -41,7 +41,9 @@ impl Registration {
         let parts = runtime.access().ok_or_else(runtime_ended)?;
         let slots = runtime.slots();
         let key = slots.take();
-        // SAFETY: open and unregistered by the caller's promise; the key is fresh.
+        // SAFETY:
+        // - open until `deregister` by the caller's promise; that leaves the driver out only when the runtime is ending;
+        // - not registered by the caller's promise; the key is fresh.
         if let Err(error) = unsafe { parts.driver.register(source, key, interest) } {
             slots.give_back(key, &mut WakeBatch::default());
             return Err(error);

@@ -211,7 +211,7 @@ fn a_completing_task_is_freed_once() {
     });
 }
 
-/// An abort meets a poll that completes or suspends: the output is there or "cancelled", never neither.
+/// An abort meets a poll that completes or suspends: the output is there or "canceled", never neither.
 #[test]
 fn an_abort_during_a_poll_ends_the_task() {
     for goal in [1, 2] {

@@ -43,7 +43,7 @@ impl Spawn {
         self
     }
 
-    /// Spawns a future that may run on any worker. When the runtime is ending, the handle answers "cancelled".
+    /// Spawns a future that may run on any worker. When the runtime is ending, the handle answers "canceled".
     pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -78,7 +78,7 @@ impl Spawn {
         handle
     }
 
-    /// Runs a call that blocks on a thread made for that. When the runtime is ending, the handle answers "cancelled".
+    /// Runs a call that blocks on a thread made for that. When the runtime is ending, the handle answers "canceled".
     pub fn spawn_blocking<F, R>(self, call: F) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,

@@ -47,7 +47,7 @@ pub(crate) async fn resolve<A: ToSocketAddrs>(host: A) -> Result<Addresses> {
         });
     lookup
         .await
-        .map_err(|_| Error::other("the lookup of a host was cancelled: the runtime is ending"))?
+        .map_err(|_| Error::other("the lookup of a host was canceled: the runtime is ending"))?
 }
 
 /// Tries `attempt` with each address until one succeeds; else answers the last error.

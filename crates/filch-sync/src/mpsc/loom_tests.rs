@@ -105,7 +105,7 @@ fn a_permit_that_is_dropped_lets_a_closed_channel_end() {
 }
 
 #[test]
-fn a_cancelled_send_leaves_its_room_to_the_next() {
+fn a_canceled_send_leaves_its_room_to_the_next() {
     check(|| {
         let (sender, mut receiver) = channel(1);
         sender.try_send(1).expect("there is room");

@@ -60,7 +60,7 @@ impl<T> JoinSet<T> {
         self.members.is_empty()
     }
 
-    /// Asks every task to end. They stay in the set; each is joined as "cancelled", unless it was complete.
+    /// Asks every task to end. They stay in the set; each is joined as "canceled", unless it was complete.
     pub fn abort_all(&mut self) {
         self.members.iter().for_each(|(_, member)| member.abort());
     }
@@ -221,7 +221,7 @@ impl<T: 'static> JoinSet<T> {
     /// Waits for every task and gives the outputs in the order in which the tasks ended.
     ///
     /// # Panics
-    /// When a task panicked or was cancelled; the other tasks are aborted then.
+    /// When a task panicked or was canceled; the other tasks are aborted then.
     ///
     /// # Cancel safety
     /// Not safe: dropped early, it aborts what is left and loses the outputs it has.

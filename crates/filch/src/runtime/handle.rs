@@ -32,7 +32,7 @@ impl Handle {
         self.0.enter()
     }
 
-    /// Spawns a task. When the runtime has ended, the handle answers "cancelled".
+    /// Spawns a task. When the runtime has ended, the handle answers "canceled".
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where

@@ -137,7 +137,8 @@ fn cpu_time() -> Duration {
 #[test]
 fn a_shutdown_that_would_wait_for_itself_says_so_and_ends_the_runtime() {
     let _watchdog = Watchdog::new();
-    let ends: [(&str, fn(Runtime)); 2] = [
+    type End = fn(Runtime);
+    let ends: [(&str, End); 2] = [
         ("shutdown", |runtime| drop(runtime.shutdown(Duration::MAX))),
         ("shutdown_timeout", |runtime| runtime.shutdown_timeout(Duration::MAX)),
     ];

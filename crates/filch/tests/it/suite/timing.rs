@@ -152,7 +152,6 @@ pub(super) fn missed_ticks_burst(cell: Cell) {
 pub(super) fn missed_ticks_delay(cell: Cell) {
     cell.run(async {
         let came = missed_ticks(cell, MissedTickBehavior::Delay).await;
-        assert_eq!(came[0].0, cell.units(4));
         if cell.is_virtual() {
             let when: Vec<_> = came.iter().map(|(_, when)| *when).collect();
             assert_eq!(when, [13, 17, 21, 25, 29].map(|n| cell.units(n)));
@@ -166,7 +165,6 @@ pub(super) fn missed_ticks_delay(cell: Cell) {
 pub(super) fn missed_ticks_skip(cell: Cell) {
     cell.run(async {
         let came = missed_ticks(cell, MissedTickBehavior::Skip).await;
-        assert_eq!(came[0].0, cell.units(4));
         for (tick, when) in &came {
             assert_eq!(tick.as_nanos() % cell.units(4).as_nanos(), 0, "{came:?}");
             assert!(when >= tick);
