@@ -71,13 +71,13 @@ pub struct MultiThread {
     /// The workers' queues until their threads take them.
     queues: Mutex<Vec<Deque<Runnable>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    deferred: Mutex<Option<Deferred>>,
-    /// Whether there may be something in `deferred`.
-    has_deferred: AtomicBool,
+    unstarted: Mutex<Option<Unstarted>>,
+    /// Whether there may be something in `unstarted`.
+    has_unstarted: AtomicBool,
 }
 
 /// What the first task starts. Until then these workers count as parked.
-struct Deferred {
+struct Unstarted {
     scheduler: Weak<MultiThread>,
     runtime: RuntimeRef,
     workers: Vec<(usize, Deque<Runnable>, LastLook)>,
@@ -104,8 +104,8 @@ impl MultiThread {
             park: OnceLock::new(),
             queues: Mutex::new(queues),
             threads: Mutex::new(Vec::new()),
-            deferred: Mutex::new(None),
-            has_deferred: AtomicBool::new(false),
+            unstarted: Mutex::new(None),
+            has_unstarted: AtomicBool::new(false),
             settings,
         }
     }
@@ -123,8 +123,8 @@ impl MultiThread {
     pub(crate) fn inject(&self, task: Runnable) {
         self.injector.push(task);
         // Why Relaxed: set before anybody knows this scheduler, and cleared by who has started the others.
-        if self.has_deferred.load(Relaxed) {
-            self.start_deferred();
+        if self.has_unstarted.load(Relaxed) {
+            self.start_the_rest();
         }
         self.unpark(self.idle.notify_one());
     }
@@ -180,7 +180,7 @@ impl MultiThread {
     fn start_threads(self: &Arc<Self>, runtime: RuntimeRef) -> io::Result<()> {
         let mut queues = std::mem::take(&mut *self.queues.lock());
         if self.settings.starts_lazily {
-            self.defer(queues.split_off(1), runtime);
+            self.put_off(queues.split_off(1), runtime);
         }
         let is_complete = queues.len() == self.settings.n_workers;
         for (index, queue) in queues.into_iter().enumerate() {
@@ -190,23 +190,23 @@ impl MultiThread {
     }
 
     /// Puts the workers with these queues, all but the first, off until there is a task.
-    fn defer(self: &Arc<Self>, queues: Vec<Deque<Runnable>>, runtime: RuntimeRef) {
-        let has_deferred = !queues.is_empty();
+    fn put_off(self: &Arc<Self>, queues: Vec<Deque<Runnable>>, runtime: RuntimeRef) {
+        let has_unstarted = !queues.is_empty();
         let park = |index| self.idle.prepare_park(index, false, false);
         let workers = (1..).zip(queues).map(|(index, queue)| (index, queue, park(index))).collect();
-        *self.deferred.lock() =
-            Some(Deferred { scheduler: Arc::downgrade(self), runtime, workers });
-        self.has_deferred.store(has_deferred, Relaxed);
+        *self.unstarted.lock() =
+            Some(Unstarted { scheduler: Arc::downgrade(self), runtime, workers });
+        self.has_unstarted.store(has_unstarted, Relaxed);
     }
 
     /// Starts what was put off. Whoever claims one of these workers meanwhile need not unpark it: it begins by searching.
     #[cold]
-    fn start_deferred(&self) {
-        let Some(deferred) = self.deferred.lock().take() else { return };
-        let scheduler = deferred.scheduler.upgrade().expect("whoever calls its method holds it");
-        for (index, queue, look) in deferred.workers {
+    fn start_the_rest(&self) {
+        let Some(unstarted) = self.unstarted.lock().take() else { return };
+        let scheduler = unstarted.scheduler.upgrade().expect("whoever calls its method holds it");
+        for (index, queue, look) in unstarted.workers {
             let was_claimed = self.idle.unpark_self(index, look);
-            let started = scheduler.start_worker(index, queue, was_claimed, deferred.runtime);
+            let started = scheduler.start_worker(index, queue, was_claimed, unstarted.runtime);
             if let Err(error) = started {
                 self.do_without(index, was_claimed, &error);
             }
@@ -214,7 +214,7 @@ impl MultiThread {
         if let Err(error) = scheduler.start_lookout() {
             eprintln!("filch: there is no thread to look after stuck workers: {error}");
         }
-        self.has_deferred.store(false, Relaxed);
+        self.has_unstarted.store(false, Relaxed);
     }
 
     /// A worker could not be started. Whoever relied on it gets another one.

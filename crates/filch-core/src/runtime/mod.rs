@@ -80,7 +80,8 @@ impl RuntimeRef {
 
     /// A handle to each live task, in no order. Blocking calls are not listed.
     pub fn tasks(self) -> Vec<AbortHandle> {
-        if self.has_ended() { Vec::new() } else { self.shell.tasks() }
+        // Why visited: the shell might be another runtime's before all are listed.
+        self.access().map_or_else(Vec::new, |_inside| self.shell.tasks())
     }
 
     /// How many sources are registered.

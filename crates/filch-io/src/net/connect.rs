@@ -1,49 +1,9 @@
-//! Making a socket that does not block, and waiting until it is connected.
+//! Connecting, and waiting until that is done.
 
 use crate::source::{AsSource, Source};
 use filch_core::io::Direction;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{SockAddr, SockRef};
 use std::io::{Error, ErrorKind, Result};
-
-/// Makes a socket that does not block.
-pub(super) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> Result<Socket> {
-    let socket = Socket::new(domain, nonblocking(kind), protocol)?;
-    if !NONBLOCKING_FROM_BIRTH {
-        socket.set_nonblocking(true)?;
-    }
-    Ok(socket)
-}
-
-/// Whether the system makes a socket non-blocking in the call that makes it.
-const NONBLOCKING_FROM_BIRTH: bool = cfg!(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-));
-
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
-fn nonblocking(kind: Type) -> Type {
-    kind.nonblocking()
-}
-
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
-fn nonblocking(kind: Type) -> Type {
-    kind
-}
 
 /// Connects and waits until that is done.
 pub(super) async fn connect<T: AsSource>(source: Source<T>, address: &SockAddr) -> Result<Source<T>>

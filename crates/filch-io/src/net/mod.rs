@@ -9,6 +9,7 @@ mod accept;
 mod addr;
 mod connect;
 mod halves;
+mod nonblocking;
 pub(crate) mod stream;
 
 mod tcp_listener;

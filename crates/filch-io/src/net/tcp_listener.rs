@@ -2,6 +2,7 @@
 
 use super::accept::{self, PolledBackoff};
 use super::addr::{ToSocketAddrs, first_of};
+use super::nonblocking::accept_tcp;
 use super::{TcpSocket, TcpStream};
 use crate::source::Source;
 use filch_core::io::Interest;
@@ -121,38 +122,6 @@ impl TcpListener {
     pub(super) fn new(source: Source<std::net::TcpListener>) -> Self {
         TcpListener { source, backoff: PolledBackoff::default() }
     }
-}
-
-/// One call makes the connection's socket, closed on exec and non-blocking.
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
-fn accept_tcp(listener: &std::net::TcpListener) -> Result<(std::net::TcpStream, SocketAddr)> {
-    use rustix::net::{SocketFlags, acceptfrom_with};
-    let (fd, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-    let stream = std::net::TcpStream::from(fd);
-    match peer {
-        Some(peer) => Ok((stream, peer)),
-        None => stream.peer_addr().map(|peer| (stream, peer)),
-    }
-}
-
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
-fn accept_tcp(listener: &std::net::TcpListener) -> Result<(std::net::TcpStream, SocketAddr)> {
-    let (stream, peer) = listener.accept()?;
-    stream.set_nonblocking(true)?;
-    Ok((stream, peer))
 }
 
 impl TryFrom<std::net::TcpListener> for TcpListener {

@@ -1,6 +1,6 @@
 //! A TCP socket before it listens or connects.
 
-use super::{TcpListener, TcpStream, connect};
+use super::{TcpListener, TcpStream, connect, nonblocking};
 use crate::source::Source;
 use filch_core::io::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -36,7 +36,7 @@ impl TcpSocket {
     }
 
     fn with_domain(domain: Domain) -> Result<TcpSocket> {
-        let socket = connect::socket(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = nonblocking::socket(domain, Type::STREAM, Some(Protocol::TCP))?;
         Ok(TcpSocket { source: Source::new(socket, Interest::BOTH) })
     }
 

@@ -1,7 +1,7 @@
 //! A UDP socket.
 
 use super::addr::{ToSocketAddrs, first_of, resolve};
-use super::connect;
+use super::nonblocking;
 use crate::source::Source;
 use filch_core::io::{Direction, Interest, Ready};
 use socket2::{Domain, Protocol, SockAddr, Type};
@@ -39,8 +39,11 @@ impl UdpSocket {
     /// Cancel safe: nothing is bound after a drop.
     pub async fn bind<A: ToSocketAddrs>(addresses: A) -> Result<UdpSocket> {
         first_of(addresses, async |address| {
-            let socket =
-                connect::socket(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+            let socket = nonblocking::socket(
+                Domain::for_address(address),
+                Type::DGRAM,
+                Some(Protocol::UDP),
+            )?;
             socket.bind(&SockAddr::from(address))?;
             Ok(UdpSocket { source: Source::new(socket.into(), Interest::BOTH) })
         })

@@ -2,7 +2,7 @@
 
 use super::{SocketAddr, UnixStream};
 use crate::net::accept::{self, PolledBackoff};
-use crate::net::connect;
+use crate::net::nonblocking;
 use crate::source::Source;
 use filch_core::io::Interest;
 use socket2::{Domain, SockAddr, Type};
@@ -28,7 +28,7 @@ impl UnixListener {
     /// # Errors
     /// When there is a file at `path` already, and when it cannot be made.
     pub fn bind<P: AsRef<Path>>(path: P) -> Result<UnixListener> {
-        let socket = connect::socket(Domain::UNIX, Type::STREAM, None)?;
+        let socket = nonblocking::socket(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&SockAddr::unix(path)?)?;
         socket.listen(BACKLOG)?;
         Ok(UnixListener::new(Source::new(socket.into(), Interest::READABLE)))

@@ -3,7 +3,7 @@
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, SocketAddr, WriteHalf};
 use crate::net::accept::Backoff;
 use crate::net::stream::Stream;
-use crate::net::{connect, halves};
+use crate::net::{connect, halves, nonblocking};
 use crate::source::Source;
 use filch_core::io::{Direction, Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -36,7 +36,7 @@ impl UnixStream {
         let address = SockAddr::unix(path)?;
         let mut backoff = Backoff::new();
         loop {
-            let socket = connect::socket(Domain::UNIX, Type::STREAM, None)?;
+            let socket = nonblocking::socket(Domain::UNIX, Type::STREAM, None)?;
             let source = Source::new(socket.into(), Interest::BOTH);
             match connect::connect(source, &address).await {
                 // The kernel has no event for room in a queue.

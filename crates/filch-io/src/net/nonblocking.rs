@@ -1,0 +1,62 @@
+//! Sockets that do not block from the call on that makes them, where the system has such a call.
+
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::Result;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+pub(super) use system::{accept_tcp, socket};
+
+/// One call makes the socket, closed on exec and non-blocking.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+mod system {
+    use super::*;
+    use rustix::net::{SocketFlags, acceptfrom_with};
+
+    /// Makes a socket that does not block.
+    pub(crate) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> Result<Socket> {
+        Socket::new(domain, kind.nonblocking(), protocol)
+    }
+
+    /// Accepts a connection as a socket that does not block.
+    pub(crate) fn accept_tcp(listener: &TcpListener) -> Result<(TcpStream, SocketAddr)> {
+        let (fd, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+        let stream = TcpStream::from(fd);
+        match peer {
+            Some(peer) => Ok((stream, peer)),
+            None => stream.peer_addr().map(|peer| (stream, peer)),
+        }
+    }
+}
+
+/// A second call sets it to non-blocking.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+mod system {
+    use super::*;
+
+    /// Makes a socket that does not block.
+    pub(crate) fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> Result<Socket> {
+        let socket = Socket::new(domain, kind, protocol)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+
+    /// Accepts a connection as a socket that does not block.
+    pub(crate) fn accept_tcp(listener: &TcpListener) -> Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        Ok((stream, peer))
+    }
+}
