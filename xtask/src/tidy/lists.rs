@@ -71,7 +71,9 @@ fn asks_platform(file: &Source) -> bool {
         &["target_os", "unix", "windows", "target_family", "target_arch", "target_env"];
     let asks = |line: &str| {
         let line = code(line);
-        line.contains("cfg") && WORDS.iter().any(|word| has_word(&line, word))
+        // A `cfg` over several lines has its predicates on lines of their own.
+        let is_cfg = line.contains("cfg") || line.trim_start().starts_with("target_");
+        is_cfg && WORDS.iter().any(|word| has_word(&line, word))
     };
     file.is_library() && file.production().iter().any(|(_, line)| asks(line))
 }
@@ -124,6 +126,7 @@ mod tests {
         assert!(takes_from_std(&library("use std::thread;")));
         assert!(!takes_from_std(&library("use std::sync::Arc;")));
         assert!(asks_platform(&library("#[cfg(target_os = \"linux\")]")));
+        assert!(asks_platform(&library("#[cfg(any(\n    target_os = \"linux\",\n))]")));
         assert!(!asks_platform(&library("mod unix;")));
     }
 }

@@ -42,8 +42,8 @@ impl Ledger {
     /// Entries that are not crossed out.
     pub(crate) fn open(&self) -> u64 {
         // Acquire: whoever sees an entry crossed out sees all that its task did.
-        let ended = [&self.done, &self.canceled, &self.panicked]
-            .map(|count| count.load(Ordering::Acquire));
+        let ended =
+            [&self.done, &self.canceled, &self.panicked].map(|count| count.load(Ordering::Acquire));
         self.spawned.load(Ordering::Relaxed) - ended.iter().sum::<u64>()
     }
 }
