@@ -44,10 +44,6 @@ fn models<'a>(packages: impl Iterator<Item = &'a String>) -> Outcome {
     }
     let mut command = sh::cargo(args);
     command.env("CARGO_TARGET_DIR", sh::target_dir("loom")).env("RUSTFLAGS", "--cfg filch_loom");
-    // Why: a model runs the same few lines a million times, so it is optimized; linking it thinly pays nothing.
-    command
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
     command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
         command.env("LOOM_MAX_PREEMPTIONS", "2");

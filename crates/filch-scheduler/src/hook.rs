@@ -1,5 +1,6 @@
 //! What the user wants called on a scheduler's threads. A panic in it ends neither the thread nor the count of threads.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -23,8 +24,13 @@ pub(crate) fn name(names: &ThreadNames, index: usize) -> String {
 }
 
 fn contain<R>(f: impl FnOnce() -> R) -> Option<R> {
-    // Why forgotten: a payload may panic when it is dropped.
-    catch_unwind(AssertUnwindSafe(f)).map_err(std::mem::forget).ok()
+    catch_unwind(AssertUnwindSafe(f)).map_err(discard).ok()
+}
+
+/// Drops what somebody panicked with.
+fn discard(payload: Box<dyn Any + Send>) {
+    // Why: dropping it might panic; leaking what that panics with is the end of that chain.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
 }
 
 #[cfg(all(test, not(filch_loom)))]
