@@ -35,6 +35,7 @@ impl Rt for Filch {
     type Notify = filch::sync::Notify;
     type OneshotSender = filch::sync::oneshot::Sender<u64>;
     type OneshotReceiver = filch::sync::oneshot::Receiver<u64>;
+    type Channels = crate::channels::Filch;
 
     fn start(workers: usize) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build();

@@ -3,7 +3,9 @@
 //! It prints one line of JSON and ends, so that no cell inherits another one's heap, threads or timers.
 //! It compares nothing: `cargo xtask bench` runs the cells side by side and draws the conclusions.
 //! Every workload is written once, generic over [`rt::Rt`]; an adapter per runtime is all that differs.
+//! What is no runtime has a few of the rows: a library of channels, and the work by hand.
 
+mod channels;
 mod countdown;
 mod filch_rt;
 mod report;
@@ -15,11 +17,14 @@ mod workloads;
 
 use std::process::ExitCode;
 
-use report::Report;
-use rt::Rt;
+use filch_rt::Filch;
+use smol_rt::Smol;
+use tokio_rt::Tokio;
+use workloads::{Row, by_hand, of_channels, of_runtime};
 
-const USAGE: &str =
-    "usage: cell <tokio|smol|filch> <workload> [--workers N] [--scale X]   |   cell --list";
+const USAGE: &str = "\
+usage: cell <runtime> <workload> [--workers N] [--scale X]   |   cell <runtime> --list
+runtimes: filch, tokio, smol; flume, kanal (channels on filch); bare (by hand)";
 
 /// What the command line asks for.
 struct Ask {
@@ -31,19 +36,37 @@ struct Ask {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args == ["--list"] {
-        workloads::names().for_each(|name| println!("{name}"));
-        return ExitCode::SUCCESS;
-    }
-    match parse(&args).and_then(|ask| measure(&ask)) {
-        Ok(line) => {
-            println!("{line}");
+    match answer(&args) {
+        Ok(text) => {
+            println!("{text}");
             ExitCode::SUCCESS
         }
         Err(message) => {
             eprintln!("cell: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn answer(args: &[String]) -> Result<String, String> {
+    match args {
+        [runtime, list] if list == "--list" => {
+            Ok(rows(runtime)?.iter().map(|row| row.0).collect::<Vec<_>>().join("\n"))
+        }
+        _ => measure(&parse(args)?),
+    }
+}
+
+/// What each name on the command line can do.
+fn rows(runtime: &str) -> Result<Vec<Row>, String> {
+    match runtime {
+        "filch" => Ok(of_runtime::<Filch>()),
+        "tokio" => Ok(of_runtime::<Tokio>()),
+        "smol" => Ok(of_runtime::<Smol>()),
+        "flume" => Ok(of_channels::<Filch, channels::Flume>()),
+        "kanal" => Ok(of_channels::<Filch, channels::Kanal>()),
+        "bare" => Ok(by_hand::<Filch>()),
+        other => Err(format!("no runtime named {other}\n{USAGE}")),
     }
 }
 
@@ -69,17 +92,8 @@ fn parse(args: &[String]) -> Result<Ask, String> {
 }
 
 fn measure(ask: &Ask) -> Result<String, String> {
-    let report = match ask.runtime.as_str() {
-        "tokio" => run::<tokio_rt::Tokio>(ask),
-        "smol" => run::<smol_rt::Smol>(ask),
-        "filch" => run::<filch_rt::Filch>(ask),
-        other => return Err(format!("no runtime named {other}\n{USAGE}")),
-    };
-    let report = report.ok_or_else(|| format!("no workload named {}", ask.workload))?;
-    Ok(report.to_json(&ask.runtime, &ask.workload, ask.workers))
-}
-
-fn run<R: Rt>(ask: &Ask) -> Option<Report> {
-    let workload = workloads::find::<R>(&ask.workload)?;
-    Some(workload(&R::start(ask.workers), ask.scale))
+    let Ask { runtime, workload, workers, scale } = ask;
+    let row = rows(runtime)?.into_iter().find(|row| row.0 == workload);
+    let (_, run) = row.ok_or_else(|| format!("{runtime} has no workload named {workload}"))?;
+    Ok(run(*workers, *scale).to_json(runtime, workload, *workers))
 }

@@ -8,6 +8,8 @@ use std::ops::DerefMut;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::channels::{Broadcast, Channels};
+
 /// A runtime under test. A value of the type is a started one.
 pub(crate) trait Rt: Sized + Send + Sync + 'static {
     /// The runtime's own join handle, its output unwrapped.
@@ -27,6 +29,8 @@ pub(crate) trait Rt: Sized + Send + Sync + 'static {
     type OneshotSender: Send;
     /// Its receiving half.
     type OneshotReceiver: Send;
+    /// Channels for many values.
+    type Channels: Channels + Broadcast;
 
     /// Starts a runtime of `workers` worker threads.
     fn start(workers: usize) -> Self;

@@ -33,6 +33,7 @@ impl Rt for Smol {
     type Notify = Notify;
     type OneshotSender = smol::channel::Sender<u64>;
     type OneshotReceiver = smol::channel::Receiver<u64>;
+    type Channels = crate::channels::Smol;
 
     fn start(workers: usize) -> Self {
         // SAFETY: `main` calls this before it starts a thread, so nothing reads the environment meanwhile.

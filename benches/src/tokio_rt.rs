@@ -35,6 +35,7 @@ impl Rt for Tokio {
     type Notify = tokio::sync::Notify;
     type OneshotSender = tokio::sync::oneshot::Sender<u64>;
     type OneshotReceiver = tokio::sync::oneshot::Receiver<u64>;
+    type Channels = crate::channels::Tokio;
 
     fn start(workers: usize) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build();

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     if let Some(warning) = machine.warning() {
         eprintln!("xtask bench: {warning}");
     }
-    let results = measure(&options);
+    let results = measure(&options)?;
     print!("{}", page::terminal(&results, &machine));
     write(&results, &machine)?;
     match results.failures() {
@@ -52,20 +52,26 @@ fn build() -> Result<(), Trouble> {
     ))
 }
 
-/// Round by round, workload by workload, every runtime once.
-fn measure(options: &Options) -> Results {
+/// Round by round, workload by workload, every runtime once that has it.
+fn measure(options: &Options) -> Result<Results, Trouble> {
     let mut results = Results::new(options);
-    let workloads = rows::workloads(&options.only);
+    let runtimes: Vec<(&String, Vec<String>)> = options
+        .runtimes
+        .iter()
+        .map(|runtime| Ok((runtime, cell::workloads_of(runtime)?)))
+        .collect::<Result<_, String>>()?;
     // A line that is written over and over is for people to watch, not for logs.
     let progress = std::io::stderr().is_terminal().then_some("\r\x1b[K");
     for round in 0..options.runs {
-        for workload in &workloads {
+        for workload in rows::workloads(&options.only) {
             if let Some(clear) = progress {
                 eprint!("{clear}round {} of {}: {workload}", round + 1, options.runs);
             }
-            let n = options.runtimes.len();
-            for turn in 0..n {
-                let runtime = &options.runtimes[(round + turn) % n];
+            let has = |(_, names): &&(_, Vec<String>)| names.iter().any(|name| name == workload);
+            let able: Vec<&String> =
+                runtimes.iter().filter(has).map(|(runtime, _)| *runtime).collect();
+            for turn in 0..able.len() {
+                let runtime = able[(round + turn) % able.len()];
                 match cell::run(runtime, workload, options) {
                     Ok(figures) => results.add(runtime, workload, round, figures),
                     Err(why) => results.add_failure(runtime, workload, &why),
@@ -74,7 +80,7 @@ fn measure(options: &Options) -> Results {
         }
     }
     eprint!("{}", progress.unwrap_or_default());
-    results
+    Ok(results)
 }
 
 /// The JSON of every run, beside the build or in the tree; the page and its picture for complete ones.

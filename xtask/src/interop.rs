@@ -1,4 +1,5 @@
-//! The workspace of crates that use filch together with others: a server on hyper, driven by real clients.
+//! The workspace of crates that use filch together with others: a server on hyper, driven by real clients; the locks and
+//! channels under smol and tokio; programs written for tokio.
 
 use crate::outcome::{Outcome, Tally, Trouble};
 use crate::sh;

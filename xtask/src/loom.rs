@@ -37,14 +37,13 @@ fn packages() -> BTreeSet<String> {
 }
 
 fn models<'a>(packages: impl Iterator<Item = &'a String>) -> Outcome {
-    let mut args = vec!["test", "--quiet", "--release", "--lib", "--no-fail-fast"];
+    let mut args = vec!["test", "--quiet", "--profile", "model", "--lib", "--no-fail-fast"];
     args.extend(packages.flat_map(|package| ["--package", package]));
     if !args.contains(&"--package") {
         return Ok(Tally::NONE);
     }
     let mut command = sh::cargo(args);
     command.env("CARGO_TARGET_DIR", sh::target_dir("loom")).env("RUSTFLAGS", "--cfg filch_loom");
-    command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
         command.env("LOOM_MAX_PREEMPTIONS", "2");
     }

@@ -3,7 +3,9 @@
 //! A workload takes a started runtime and a scale, which multiplies its repetitions but never its shape
 //! (1000 tasks stay 1000 tasks). It warms up first and starts its clocks after that.
 
+mod bare;
 mod blocking;
+mod channels;
 mod memory;
 mod net;
 mod sync;
@@ -11,15 +13,19 @@ mod tasks;
 mod timers;
 mod wake;
 
+use crate::channels::Channels;
 use crate::report::Report;
 use crate::rt::Rt;
 
 /// A workload for one runtime.
-pub(crate) type Workload<R> = fn(&R, f64) -> Report;
+type Workload<R> = fn(&R, f64) -> Report;
 
-/// The table of all of them, in the order of the published one.
-const fn table<R: Rt>() -> [(&'static str, Workload<R>); 35] {
-    [
+/// A workload's name, and a function of the workers and the scale that starts the runtime and does the work.
+pub(crate) type Row = (&'static str, Box<dyn FnOnce(usize, f64) -> Report>);
+
+/// The rows of a runtime: all of them, in the order of the published table.
+pub(crate) fn of_runtime<R: Rt>() -> Vec<Row> {
+    rows::<R>(&[
         ("spawn_join", tasks::spawn_join),
         ("spawn_join_100k", tasks::spawn_join_100k),
         ("spawn_detached", tasks::spawn_detached),
@@ -38,6 +44,10 @@ const fn table<R: Rt>() -> [(&'static str, Workload<R>); 35] {
         ("mutex_held", sync::mutex_held),
         ("semaphore_2", sync::semaphore_2),
         ("event_ping", sync::event_ping),
+        ("mpsc_1_1", channels::mpsc_1_1::<R, R::Channels>),
+        ("mpsc_4_1", channels::mpsc_4_1::<R, R::Channels>),
+        ("broadcast_4", channels::broadcast_4::<R, R::Channels>),
+        ("pingpong_chan_100", channels::pingpong_chan_100::<R, R::Channels>),
         ("pingpong_oneshot", sync::pingpong_oneshot),
         ("timer_cancel", timers::timer_cancel),
         ("timeout_wrap", timers::timeout_wrap),
@@ -55,17 +65,28 @@ const fn table<R: Rt>() -> [(&'static str, Workload<R>); 35] {
         ("mem_task_256", memory::mem_task_256),
         ("mem_sleep", memory::mem_sleep),
         ("idle_cpu", timers::idle_cpu),
-    ]
+    ])
 }
 
-/// The workload of that name.
-pub(crate) fn find<R: Rt>(name: &str) -> Option<Workload<R>> {
-    table::<R>().into_iter().find(|row| row.0 == name).map(|row| row.1)
+/// The rows of a library that has channels only, on the runtime `R`.
+pub(crate) fn of_channels<R: Rt, C: Channels>() -> Vec<Row> {
+    rows::<R>(&[
+        ("mpsc_1_1", channels::mpsc_1_1::<R, C>),
+        ("mpsc_4_1", channels::mpsc_4_1::<R, C>),
+        ("pingpong_chan_100", channels::pingpong_chan_100::<R, C>),
+    ])
 }
 
-/// All names.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    table::<crate::tokio_rt::Tokio>().into_iter().map(|row| row.0)
+/// The rows whose work is done by hand, without what they are about.
+pub(crate) fn by_hand<R: Rt>() -> Vec<Row> {
+    rows::<R>(&[("mutex_free", bare::mutex_free)])
+}
+
+fn rows<R: Rt>(workloads: &[(&'static str, Workload<R>)]) -> Vec<Row> {
+    let row = |&(name, workload): &(&'static str, Workload<R>)| -> Row {
+        (name, Box::new(move |workers, scale| workload(&R::start(workers), scale)))
+    };
+    workloads.iter().map(row).collect()
 }
 
 /// `full` repetitions at scale 1, and never none.

@@ -2,12 +2,9 @@
 //!
 //! It does not count and it is not taken: every task that waits, or comes while the flag is set, goes on.
 
-use crate::notify::Notify;
-use filch_core::coop;
-use filch_core::sys::sync::atomic::{AtomicBool, Ordering::*};
+use crate::blocking::block_on;
+use crate::gate::Gate;
 use std::fmt;
-use std::future::poll_fn;
-use std::task::{Poll, ready};
 
 /// A flag that is set for all at once, and can be cleared.
 ///
@@ -25,56 +22,104 @@ use std::task::{Poll, ready};
 /// # });
 /// ```
 pub struct Event {
-    is_set: AtomicBool,
-    changed: Notify,
+    /// Open when the flag is set.
+    gate: Gate,
 }
 
 impl Event {
     filch_core::const_new! {
         /// Makes one that is not set.
         pub const fn new() -> Self {
-            Event { is_set: AtomicBool::new(false), changed: Notify::new() }
+            Event { gate: Gate::new(1) }
         }
     }
 
     /// Sets the flag, and lets all go on who wait for it, even if it is cleared before they run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Event;
+    /// use std::pin::pin;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let event = Event::new();
+    /// let mut waiting = pin!(event.wait());
+    /// assert!(futures_lite::future::poll_once(waiting.as_mut()).await.is_none());
+    /// event.set();
+    /// event.clear();
+    /// waiting.await; // It waited when the flag was set.
+    /// # });
+    /// ```
     pub fn set(&self) {
-        // ORDERING: [event] pairs with `is_set`. A waiter that sees the generation raised next sees the flag as well.
-        self.is_set.store(true, Release);
-        self.changed.notify_waiters();
+        self.gate.open();
     }
 
     /// Clears the flag: who comes from here on waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let event = filch_sync::Event::new();
+    /// event.set();
+    /// event.clear();
+    /// assert!(!event.is_set());
+    /// ```
     pub fn clear(&self) {
-        self.is_set.store(false, Relaxed); // Relaxed: a cleared flag tells nothing about what was done before.
+        self.gate.close();
     }
 
-    /// Whether the flag is set.
+    /// Whether the flag is set. Who sees that it is sees what was done before [`set`](Self::set).
     pub fn is_set(&self) -> bool {
-        self.is_set.load(Acquire) // ORDERING: [event] who sees the flag sees what was done before `set`.
+        self.gate.count() == 0
     }
 
     /// Waits until the flag is set.
     ///
     /// # Cancel safety
     /// Nothing is lost: the flag belongs to nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Event;
+    /// use std::sync::Arc;
+    ///
+    /// let ready = Arc::new(Event::new());
+    /// let thread = std::thread::spawn({
+    ///     let ready = ready.clone();
+    ///     move || ready.set()
+    /// });
+    /// # futures_lite::future::block_on(async {
+    /// ready.wait().await;
+    /// # });
+    /// # thread.join().unwrap();
+    /// ```
     pub async fn wait(&self) {
-        // Why first: a `set` after this line makes `changed` ready, and a `set` before it is seen in the flag.
-        let changed = self.changed.notified();
-        if self.is_set() {
-            return spend_budget().await;
-        }
-        changed.await;
+        self.gate.pass().await;
     }
-}
 
-/// One successful operation.
-async fn spend_budget() {
-    poll_fn(|cx| {
-        ready!(coop::poll_proceed(cx)).made_progress();
-        Poll::Ready(())
-    })
-    .await;
+    /// Blocks the thread until the flag is set. For threads that are not part of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Event;
+    /// use std::sync::Arc;
+    ///
+    /// let ready = Arc::new(Event::new());
+    /// let thread = std::thread::spawn({
+    ///     let ready = ready.clone();
+    ///     move || ready.blocking_wait()
+    /// });
+    /// ready.set();
+    /// thread.join().unwrap();
+    /// ```
+    pub fn blocking_wait(&self) {
+        if !self.is_set() {
+            block_on(self.wait());
+        }
+    }
 }
 
 impl Default for Event {

@@ -169,3 +169,93 @@ fn messages_arrive_once_and_in_the_order_of_their_sender() {
         senders.join().expect("the senders do not panic");
     });
 }
+
+#[test]
+fn no_sender_sleeps_while_there_is_room() {
+    check(|| {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let senders = thread::spawn(move || {
+            on_threads(move |_| {
+                for round in 0..N_ROUNDS {
+                    match round % 3 {
+                        0 => drop(give_up(sender.reserve())),
+                        1 => drop(give_up(sender.clone().reserve_owned())),
+                        _ => drop(sender.try_reserve()),
+                    }
+                    block_on(sender.send(())).expect("the receiver lives");
+                }
+            });
+        });
+        for _ in 0..N_THREADS * N_ROUNDS {
+            block_on(receiver.recv()).expect("more will come");
+        }
+        senders.join().expect("the senders do not panic");
+        assert_eq!(receiver.capacity(), 1);
+    });
+}
+
+#[test]
+fn room_for_many_is_neither_made_nor_lost() {
+    const BUFFER: usize = 3;
+    check(|| {
+        let (sender, mut receiver) = mpsc::channel(BUFFER);
+        let n_sent = Arc::new(AtomicUsize::new(0));
+        let senders = thread::spawn({
+            let n_sent = Arc::clone(&n_sent);
+            move || {
+                on_threads(move |_| {
+                    for _ in 0..N_ROUNDS {
+                        let n = thread_rng().gen_range(1..=BUFFER);
+                        if now_and_then() {
+                            drop(give_up(sender.reserve_many(n)));
+                            continue;
+                        }
+                        let permits = block_on(sender.reserve_many(n)).expect("the receiver lives");
+                        for permit in permits.take(thread_rng().gen_range(0..=n)) {
+                            n_sent.fetch_add(1, Relaxed);
+                            permit.send(());
+                        }
+                    }
+                });
+            }
+        });
+        let (mut n_received, mut buffer) = (0, Vec::new());
+        loop {
+            match block_on(receiver.recv_many(&mut buffer, 2)) {
+                0 => break,
+                n => n_received += n,
+            }
+        }
+        senders.join().expect("the senders do not panic");
+        assert_eq!(n_received, n_sent.load(Relaxed));
+        assert_eq!(receiver.capacity(), BUFFER);
+    });
+}
+
+#[test]
+fn a_closed_channel_ends_whatever_its_senders_do() {
+    check(|| {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let weak = sender.downgrade();
+        let senders = thread::spawn(move || {
+            on_threads(move |_| {
+                for _ in 0..N_ROUNDS {
+                    drop(give_up(sender.send(())));
+                    if block_on(sender.reserve()).map(|permit| permit.send(())).is_err() {
+                        block_on(sender.closed());
+                        // One that stays: the channel must end without the end of its senders.
+                        std::mem::forget(sender.clone());
+                        return;
+                    }
+                }
+            });
+        });
+        for _ in 0..3 {
+            assert!(block_on(receiver.recv()).is_some());
+        }
+        receiver.close();
+        while block_on(receiver.recv()).is_some() {}
+        senders.join().expect("the senders do not panic");
+        assert!(weak.upgrade().is_none_or(|sender| sender.is_closed()));
+    });
+}

@@ -1,4 +1,4 @@
-//! One cell: a fresh process of the `cell` program, ended when it hangs.
+//! One cell: a fresh process of the `cell` program, ended when it hangs. The program itself says which cells there are.
 
 use std::time::Duration;
 
@@ -12,16 +12,24 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The numbers of one cell, by name.
 pub(crate) type Fields = Vec<(String, f64)>;
 
+/// The workloads that a runtime has; a library of channels has only some.
+pub(crate) fn workloads_of(runtime: &str) -> Result<Vec<String>, String> {
+    Ok(output(&[runtime, "--list"])?.lines().map(String::from).collect())
+}
+
 /// Runs one cell.
 pub(crate) fn run(runtime: &str, workload: &str, options: &Options) -> Result<Fields, String> {
-    let program = sh::target_dir("measure").join("cell");
     let (workers, scale) = (options.workers.to_string(), options.scale().to_string());
-    let args = [runtime, workload, "--workers", &workers, "--scale", &scale];
+    let line = output(&[runtime, workload, "--workers", &workers, "--scale", &scale])?;
+    parse(&line).ok_or_else(|| format!("not the JSON of a cell: {line}"))
+}
+
+fn output(args: &[&str]) -> Result<String, String> {
+    let program = sh::target_dir("measure").join("cell");
     let mut command = sh::program(&program.to_string_lossy(), args);
-    match sh::output_within(&mut command, LIMIT) {
-        Ok(line) => parse(&line).ok_or_else(|| format!("not the JSON of a cell: {line}")),
-        Err(Trouble::Missing(why) | Trouble::Failed { why, .. }) => Err(why),
-    }
+    sh::output_within(&mut command, LIMIT).map_err(|trouble| match trouble {
+        Trouble::Missing(why) | Trouble::Failed { why, .. } => why,
+    })
 }
 
 /// Reads the numbers of one flat JSON object, and skips its strings. No JSON parser: the line is our own.

@@ -29,6 +29,8 @@ impl Machine {
             ("rustc", line("rustc", &["--version"])),
             ("tokio", locked("tokio")),
             ("smol", locked("smol")),
+            ("flume", locked("flume")),
+            ("kanal", locked("kanal")),
             (
                 "filch",
                 locked("filch").zip(revision()).map(|(version, at)| format!("{version} at {at}")),

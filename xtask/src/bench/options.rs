@@ -5,7 +5,7 @@ use super::rows;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask bench [workload]… [options]
   --only A,B       these workloads, as naming them does
-  --against A,B    these peers (tokio,smol)
+  --against A,B    these peers (tokio,smol,flume,kanal,bare), each in the rows it has
   --workers N      worker threads of every runtime (2)
   --runs N         rounds, each with a fresh process per cell (5)
   --quick          3 rounds of a fifth of the size: a look, not a measurement
@@ -13,7 +13,8 @@ usage: cargo xtask bench [workload]… [options]
                    docs/benchmarks.md; a run of everything in full size does so unasked
   --subject R      compare another runtime than filch with its peers";
 
-const PEERS: [&str; 2] = ["tokio", "smol"];
+/// Runtimes first; then what has only a few rows, and costs a run next to nothing.
+const PEERS: [&str; 5] = ["tokio", "smol", "flume", "kanal", "bare"];
 
 /// A parsed command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_run_measures_everything_against_both_peers_and_is_kept() {
+    fn a_bare_run_measures_everything_against_all_peers_and_is_kept() {
         let options = parse("").expect("no words are fine");
-        assert_eq!(options.runtimes, ["filch", "tokio", "smol"]);
+        assert_eq!(options.runtimes, ["filch", "tokio", "smol", "flume", "kanal", "bare"]);
         assert_eq!((options.workers, options.runs, options.scale()), (2, 5, 1.0));
         assert!(options.keeps());
     }

@@ -13,24 +13,26 @@ pub(crate) fn terminal(results: &Results, machine: &Machine) -> String {
     if let Some(warning) = machine.warning() {
         text += &format!("{warning}\n");
     }
-    text += &format!("{:<34}", "");
-    for runtime in &results.options.runtimes {
-        text += &format!("{runtime:>25}");
-    }
-    for peer in results.peers() {
-        text += &format!("{:>26}", format!("{peer} ÷ {}", results.subject()));
-    }
-    text.push('\n');
-    for (row, figure) in lines(results) {
-        text += &format!("{:<18}{:<16}", row.workload, figure.name());
-        for runtime in &results.options.runtimes {
-            text += &format!("{:>25}", cell(&results.values(runtime, row.workload, figure)));
+    for group in groups(results) {
+        text += &format!("\n{:<34}", group.name);
+        for runtime in &group.runtimes {
+            text += &format!("{runtime:>25}");
         }
-        for peer in results.peers() {
-            let ratio = results.ratio(peer, row.workload, figure);
-            text += &format!("{:>26}", ratio.map_or_else(|| "–".into(), comparison));
+        for peer in &group.runtimes[1..] {
+            text += &format!("{:>26}", format!("{peer} ÷ {}", results.subject()));
         }
         text.push('\n');
+        for (row, figure) in group.lines() {
+            text += &format!("{:<18}{:<16}", row.workload, figure.name());
+            for runtime in &group.runtimes {
+                text += &format!("{:>25}", cell(results, runtime, row, figure));
+            }
+            for peer in &group.runtimes[1..] {
+                let ratio = results.ratio(peer, row.workload, figure);
+                text += &format!("{:>26}", ratio.map_or_else(|| "–".into(), comparison));
+            }
+            text.push('\n');
+        }
     }
     text
 }
@@ -73,7 +75,7 @@ fn heading(results: &Results) -> String {
     format!(
         "{} against {}, {} workers each, {} interleaved rounds{size}.",
         results.subject(),
-        results.peers().join(" and "),
+        results.peers().join(", "),
         options.workers,
         options.runs,
     )
@@ -105,42 +107,39 @@ fn summary(results: &Results) -> String {
 
 fn tables(results: &Results) -> String {
     let mut text = String::new();
-    let mut group = "";
-    for (row, figure) in lines(results) {
-        if row.group != group {
-            group = row.group;
-            text += &table_head(results, group);
-        }
-        let first = figure == row.figures[0];
-        let name = if first { format!("`{}`", row.workload) } else { String::new() };
-        write!(text, "| {name} | {} |", figure.name()).expect("a String takes every write");
-        for runtime in &results.options.runtimes {
-            text += &format!(" {} |", cell(&results.values(runtime, row.workload, figure)));
-        }
-        for peer in results.peers() {
-            let ratio = results.ratio(peer, row.workload, figure);
-            text += &format!(" {} |", ratio.map_or_else(|| "–".into(), marked));
+    for group in groups(results) {
+        text += &table_head(results, &group);
+        for (row, figure) in group.lines() {
+            let first = figure == row.figures[0];
+            let name = if first { format!("`{}`", row.workload) } else { String::new() };
+            write!(text, "| {name} | {} |", figure.name()).expect("a String takes every write");
+            for runtime in &group.runtimes {
+                text += &format!(" {} |", cell(results, runtime, row, figure));
+            }
+            for peer in &group.runtimes[1..] {
+                let ratio = results.ratio(peer, row.workload, figure);
+                text += &format!(" {} |", ratio.map_or_else(|| "–".into(), marked));
+            }
+            text.push('\n');
         }
         text.push('\n');
     }
-    text.push('\n');
     text
 }
 
-fn table_head(results: &Results, group: &str) -> String {
-    let start = if group == "Tasks" { "" } else { "\n" };
-    let mut text = format!("{start}## {group}\n\n");
-    for row in results.rows().filter(|row| row.group == group) {
+fn table_head(results: &Results, group: &Group<'_>) -> String {
+    let mut text = format!("## {}\n\n", group.name);
+    for row in &group.rows {
         text += &format!("- `{}`: {}.\n", row.workload, row.what);
     }
     text += "\n| row | figure |";
-    for runtime in &results.options.runtimes {
+    for runtime in &group.runtimes {
         text += &format!(" {runtime} |");
     }
-    for peer in results.peers() {
+    for peer in &group.runtimes[1..] {
         text += &format!(" {peer} ÷ {} |", results.subject());
     }
-    let columns = results.options.runtimes.len() + results.peers().len();
+    let columns = 2 * group.runtimes.len() - 1;
     text + "\n|---|---|" + &"--:|".repeat(columns) + "\n"
 }
 
@@ -156,6 +155,7 @@ fn method(results: &Results) -> String {
 - CPU is the CPU time of all threads of the process, user and system, per operation.
 - A ratio is the geometric mean over the pairs of one round, with its 95 % interval in brackets (Student's, over the logarithms). Above 1 {subject} is better, for requests per second too. **Bold** where the whole interval is above 1, *italic* where it is below.
 - Each workload is written once, generic over the runtime, and an adapter calls each runtime's own functions: `tokio::spawn`, `smol::spawn`, native join handles, each one's own `yield_now`, `sleep` and `timeout`.
+- flume and kanal are channels without a runtime: they run on filch's, and have only rows about channels. `bare` is no peer but a bound: the row's work by hand.
 - tokio is the multi-thread runtime with all features enabled; smol is its global executor with `SMOL_THREADS={workers}`, as `smol::spawn` with its default of one thread would be unfair.
 - Work starts inside a spawned task, unless a row says *foreign thread*. The main thread waits on a channel, so that no runtime borrows it as one more worker.
 - Echo servers are loaded by one program for all (one thread, one epoll, loopback, in a process of its own), which shares the machine's cores with the server: CPU per request is the fairer figure. Its latencies are those of a closed loop.
@@ -170,16 +170,40 @@ fn method(results: &Results) -> String {
     )
 }
 
-fn lines(results: &Results) -> impl Iterator<Item = (&'static Row, Figure)> {
-    results.rows().flat_map(|row| row.figures.iter().map(move |figure| (row, *figure)))
+/// The rows of one group that were measured, and who has any of them: the subject first.
+struct Group<'a> {
+    name: &'static str,
+    rows: Vec<&'static Row>,
+    runtimes: Vec<&'a String>,
 }
 
-/// The median, and the least and the greatest.
-fn cell(values: &[f64]) -> String {
-    let Some(middle) = median(values) else {
-        return "failed".into();
+impl Group<'_> {
+    fn lines(&self) -> impl Iterator<Item = (&'static Row, Figure)> {
+        self.rows.iter().flat_map(|row| row.figures.iter().map(|figure| (*row, *figure)))
+    }
+}
+
+fn groups(results: &Results) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for row in results.rows() {
+        match groups.last_mut() {
+            Some(group) if group.name == row.group => group.rows.push(row),
+            _ => {
+                let runtimes = results.runtimes_of(row.group);
+                groups.push(Group { name: row.group, rows: vec![row], runtimes });
+            }
+        }
+    }
+    groups
+}
+
+/// The median, and the least and the greatest. A dash where the runtime has not this row.
+fn cell(results: &Results, runtime: &str, row: &Row, figure: Figure) -> String {
+    let values = results.values(runtime, row.workload, figure);
+    let Some(middle) = median(&values) else {
+        return if results.has_failed(runtime, row.workload) { "failed" } else { "–" }.into();
     };
-    let (least, greatest) = range(values);
+    let (least, greatest) = range(&values);
     format!("{} ({}–{})", short(middle), short(least), short(greatest))
 }
 
@@ -215,10 +239,36 @@ fn times(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::options::Options;
 
     #[test]
     fn figures_keep_three_digits() {
         let shown = [0.456, 9.996, 45.64, 99.96, 1234.4, 26_443.3, 1_234_567.0].map(short);
         assert_eq!(shown, ["0.46", "10.0", "45.6", "100", "1234", "26.4k", "1.23M"]);
+    }
+
+    #[test]
+    fn a_runtime_has_columns_only_where_it_has_a_row_and_a_dash_where_it_has_not_this_one() {
+        let options = Options::parse(&["--against".into(), "tokio,bare".into()]).expect("valid");
+        let mut results = Results::new(&options);
+        for round in 0..2 {
+            let fields = || vec![("ops".to_owned(), 1.0), ("wall_ns".to_owned(), 2.0)];
+            for runtime in ["filch", "tokio"] {
+                results.add(runtime, "spawn_join", round, fields());
+                results.add(runtime, "mutex_held", round, fields());
+            }
+            results.add("filch", "mutex_free", round, fields());
+            results.add("bare", "mutex_free", round, fields());
+        }
+        results.add_failure("tokio", "mutex_free", "it hung");
+        let tables = tables(&results);
+        let line = |start: &str| tables.lines().find(|line| line.starts_with(start)).unwrap_or("");
+        assert!(tables.contains("| row | figure | filch | tokio | tokio ÷ filch |"));
+        assert!(
+            tables
+                .contains("| row | figure | filch | tokio | bare | tokio ÷ filch | bare ÷ filch |")
+        );
+        assert!(line("| `mutex_free` | wall").contains("| failed | 2.00 (2.00–2.00) | – |"));
+        assert!(line("| `mutex_held` | wall").contains("| 2.00 (2.00–2.00) | – |"));
     }
 }

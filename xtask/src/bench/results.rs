@@ -19,7 +19,8 @@ struct Sample {
 pub(crate) struct Results {
     pub(crate) options: Options,
     samples: Vec<Sample>,
-    failures: usize,
+    /// Runtime and workload of each cell that failed.
+    failures: Vec<(String, String)>,
 }
 
 /// What a comparison comes to.
@@ -32,7 +33,7 @@ pub(crate) enum Verdict {
 
 impl Results {
     pub(crate) fn new(options: &Options) -> Self {
-        Self { options: options.clone(), samples: Vec::new(), failures: 0 }
+        Self { options: options.clone(), samples: Vec::new(), failures: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, runtime: &str, workload: &str, round: usize, fields: Fields) {
@@ -41,12 +42,17 @@ impl Results {
     }
 
     pub(crate) fn add_failure(&mut self, runtime: &str, workload: &str, why: &str) {
-        self.failures += 1;
+        self.failures.push((runtime.to_owned(), workload.to_owned()));
         eprintln!("\n{runtime} {workload} failed: {why}");
     }
 
     pub(crate) fn failures(&self) -> usize {
-        self.failures
+        self.failures.len()
+    }
+
+    /// Whether a cell of this runtime and workload failed; one that a runtime has not does not.
+    pub(crate) fn has_failed(&self, runtime: &str, workload: &str) -> bool {
+        self.failures.iter().any(|(r, w)| r == runtime && w == workload)
     }
 
     pub(crate) fn subject(&self) -> &str {
@@ -55,6 +61,19 @@ impl Results {
 
     pub(crate) fn peers(&self) -> &[String] {
         &self.options.runtimes[1..]
+    }
+
+    /// The subject and those peers that have a row of this group, in order.
+    pub(crate) fn runtimes_of(&self, group: &str) -> Vec<&String> {
+        let workloads: Vec<&str> =
+            self.rows().filter(|row| row.group == group).map(|row| row.workload).collect();
+        let is_in = |runtime: &&String| {
+            let measured = |s: &Sample| s.runtime == **runtime && workloads.contains(&&*s.workload);
+            *runtime == self.subject()
+                || self.samples.iter().any(measured)
+                || workloads.iter().any(|workload| self.has_failed(runtime, workload))
+        };
+        self.options.runtimes.iter().filter(is_in).collect()
     }
 
     /// The rows that were measured.
@@ -100,7 +119,7 @@ impl Results {
         line(format!(
             "  \"subject\": \"{}\", \"failed_cells\": {},\n",
             self.subject(),
-            self.failures
+            self.failures()
         ));
         line("  \"cells\": [\n".into());
         for (n, sample) in self.samples.iter().enumerate() {

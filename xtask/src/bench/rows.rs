@@ -69,7 +69,8 @@ impl Figure {
 }
 
 const TASKS: &str = "Tasks";
-const SYNC: &str = "Sync";
+const LOCKS: &str = "Locks and signals";
+const CHANNELS: &str = "Channels";
 const TIMERS: &str = "Timers";
 const BLOCKING: &str = "Blocking and stalls";
 const NET: &str = "Network";
@@ -90,12 +91,16 @@ pub(crate) const ROWS: &[Row] = &[
     Row { group: TASKS, workload: "pingpong_cell_1", figures: TIMES, what: "one pair over a runtime-neutral waker cell, round trip" },
     Row { group: TASKS, workload: "pingpong_cell_100", figures: TIMES, what: "100 pairs over neutral cells, round trip" },
     Row { group: TASKS, workload: "idle_wake", figures: &[P50, Cpu], what: "a foreign thread wakes a task, all workers parked: latency" },
-    Row { group: SYNC, workload: "mutex_free", figures: TIMES, what: "one task locks 5e6 times" },
-    Row { group: SYNC, workload: "mutex_contended", figures: TIMES, what: "8 tasks × 2e5 locks, nothing awaited inside" },
-    Row { group: SYNC, workload: "mutex_held", figures: TIMES, what: "8 tasks × 1e5 locks, one yield while held" },
-    Row { group: SYNC, workload: "semaphore_2", figures: TIMES, what: "a semaphore of 2, 1000 tasks × 200 acquires, one yield while held" },
-    Row { group: SYNC, workload: "event_ping", figures: TIMES, what: "one pair over Notify (smol: an event and a flag), round trip" },
-    Row { group: SYNC, workload: "pingpong_oneshot", figures: TIMES, what: "batches of 1000: spawn a pair, oneshot there and back, per pair (smol: a channel of 1)" },
+    Row { group: LOCKS, workload: "mutex_free", figures: TIMES, what: "one task locks 5e6 times (bare: a compare-exchange to lock, another to unlock)" },
+    Row { group: LOCKS, workload: "mutex_contended", figures: TIMES, what: "8 tasks × 2e5 locks, nothing awaited inside" },
+    Row { group: LOCKS, workload: "mutex_held", figures: TIMES, what: "8 tasks × 1e5 locks, one yield while held" },
+    Row { group: LOCKS, workload: "semaphore_2", figures: TIMES, what: "a semaphore of 2, 1000 tasks × 200 acquires, one yield while held" },
+    Row { group: LOCKS, workload: "event_ping", figures: TIMES, what: "one pair over Notify (smol: an event and a flag), round trip" },
+    Row { group: CHANNELS, workload: "mpsc_1_1", figures: TIMES, what: "a channel of 128, one sender, 2e6 messages" },
+    Row { group: CHANNELS, workload: "mpsc_4_1", figures: TIMES, what: "a channel of 128, four senders, 2e6 messages" },
+    Row { group: CHANNELS, workload: "broadcast_4", figures: TIMES, what: "broadcast to 4 receivers, 1e6 messages in bursts of 64, per message sent (smol: async-broadcast)" },
+    Row { group: CHANNELS, workload: "pingpong_chan_100", figures: TIMES, what: "100 pairs over two channels of 1, round trip" },
+    Row { group: CHANNELS, workload: "pingpong_oneshot", figures: TIMES, what: "batches of 1000: spawn a pair, oneshot there and back, per pair (smol: a channel of 1)" },
     Row { group: TIMERS, workload: "timer_cancel", figures: TIMES, what: "2 tasks each create, poll once and drop 5e5 sleeps (a yield every 64)" },
     Row { group: TIMERS, workload: "timeout_wrap", figures: TIMES, what: "2 tasks × 5e5 timeouts around a future ready after one yield" },
     Row { group: TIMERS, workload: "timer_100k", figures: &[Cpu, P50, P99], what: "1e5 tasks sleep 1 to 1000 ms: CPU per sleep, lateness" },

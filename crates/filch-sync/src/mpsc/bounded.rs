@@ -1,42 +1,22 @@
 //! The channel whose senders wait for room.
-//!
-//! Room is a permit of a semaphore: a sender takes it, the message carries it, the receiver gives it back.
 
-use super::channel::{Room, Rx, Tx, WeakTx, channel as make_channel};
+use super::channel::{Rx, Tx, WeakTx, channel as make_channel};
 use super::error::{SendError, TryRecvError, TrySendError};
 use super::list::List;
+use super::turnstile::Refusal;
 use crate::blocking::block_on;
-use crate::semaphore::{Semaphore, TryAcquireError};
+use crate::semaphore::Semaphore;
 use futures_core::Stream;
 use std::fmt;
+use std::future::poll_fn;
+use std::iter::FusedIterator;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-#[derive(Debug)]
-pub(super) struct Bounded {
-    semaphore: Semaphore,
-    max: usize,
-}
-
-impl Room for Bounded {
-    fn close<T>(&self, _list: &List<T>) {
-        self.semaphore.close();
-    }
-
-    fn is_closed<T>(&self, _list: &List<T>) -> bool {
-        self.semaphore.is_closed()
-    }
-
-    fn is_final<T>(&self, _list: &List<T>) -> bool {
-        self.semaphore.is_closed() && self.semaphore.available_permits_acquire() == self.max
-    }
-
-    fn give_back(&self, n: usize) {
-        self.semaphore.release(n);
-    }
-}
-
-/// Makes a channel that holds up to `buffer` messages; senders wait when there are as many.
+/// Makes a channel that holds up to `buffer` messages; senders wait when there are as many, in the order in which they
+/// came.
+///
+/// Memory is taken for the messages that wait, not for `buffer`. A `buffer` of more than 2²⁸ − 1 counts as that.
 ///
 /// # Panics
 /// If `buffer` is zero, or more than [`Semaphore::MAX_PERMITS`].
@@ -58,15 +38,35 @@ impl Room for Bounded {
 pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
     assert!(
         buffer > 0,
-        "mpsc::channel was asked for a buffer of 0 messages: pass 1 or more, or hand over one value with oneshot::channel"
+        "mpsc::channel was asked for a buffer of 0 messages: pass 1 or more, or use `rendezvous` to hand messages over one by one, `oneshot` for a single one"
     );
-    let (tx, rx) = make_channel(Bounded { semaphore: Semaphore::new(buffer), max: buffer });
+    assert!(
+        buffer <= Semaphore::MAX_PERMITS,
+        "mpsc::channel was asked for a buffer of {buffer} messages: pass at most Semaphore::MAX_PERMITS (usize::MAX >> 3), or use `mpsc::unbounded_channel`"
+    );
+    let (tx, rx) = make_channel(buffer);
     (Sender { tx }, Receiver { rx })
 }
 
 /// An end that sends, of which there may be many. From [`channel`].
+///
+/// Dropping the last one ends the channel for the receiver.
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (sender, mut receiver) = mpsc::channel(2);
+/// let another = sender.clone();
+/// # futures_lite::future::block_on(async {
+/// sender.send(1).await.unwrap();
+/// another.send(2).await.unwrap();
+/// assert_eq!((receiver.recv().await, receiver.recv().await), (Some(1), Some(2)));
+/// # });
+/// ```
 pub struct Sender<T> {
-    tx: Tx<T, Bounded>,
+    tx: Tx<T, true>,
 }
 
 impl<T> Sender<T> {
@@ -78,28 +78,51 @@ impl<T> Sender<T> {
     /// # Cancel safety
     /// A dropped call has not sent; the message is dropped with it, and the place in the queue is lost. Where that is too
     /// much, [`reserve`](Self::reserve) first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc::{self, error::SendError};
+    ///
+    /// let (sender, receiver) = mpsc::channel(1);
+    /// # futures_lite::future::block_on(async {
+    /// sender.send(1).await.unwrap();
+    /// drop(receiver);
+    /// assert_eq!(sender.send(2).await, Err(SendError(2)));
+    /// # });
+    /// ```
     pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
-        match self.semaphore().wait_for(1).await {
-            Ok(()) => {
-                self.push(value);
-                Ok(())
-            }
-            Err(_) => Err(SendError(value)),
-        }
+        let list = self.list();
+        let claim = match list.turnstile.admission(1, || list.claim()).await {
+            Ok(claim) => claim.unwrap_or_else(|| list.claim_with_room()),
+            Err(SendError(())) => return Err(SendError(value)),
+        };
+        claim.write(value);
+        Ok(())
     }
 
     /// Sends a message if there is room.
     ///
     /// # Errors
     /// If there is no room, or if the receiver is gone or closed the channel: the message comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc::{self, error::TrySendError};
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+    /// # assert_eq!(receiver.try_recv(), Ok(1));
+    /// ```
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.semaphore().try_take(1) {
-            Ok(()) => {
-                self.push(value);
+        match self.list().claim() {
+            Ok(claim) => {
+                claim.write(value);
                 Ok(())
             }
-            Err(TryAcquireError::NoPermits) => Err(TrySendError::Full(value)),
-            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(value)),
+            Err(refusal) => Err(refused(refusal, value)),
         }
     }
 
@@ -107,6 +130,21 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// If the receiver is gone or closed the channel: the message comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// let thread = std::thread::spawn(move || (0..3).try_for_each(|n| sender.blocking_send(n)));
+    /// # futures_lite::future::block_on(async {
+    /// for n in 0..3 {
+    ///     assert_eq!(receiver.recv().await, Some(n));
+    /// }
+    /// # });
+    /// thread.join().unwrap().unwrap();
+    /// ```
     pub fn blocking_send(&self, value: T) -> Result<(), SendError<T>> {
         block_on(self.send(value))
     }
@@ -118,8 +156,22 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     /// A dropped call keeps no room; the place in the queue is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// # futures_lite::future::block_on(async {
+    /// let permit = sender.reserve().await.unwrap();
+    /// assert!(sender.try_send("too many").is_err());
+    /// permit.send("prepared when there was room for it");
+    /// # assert!(receiver.recv().await.is_some());
+    /// # });
+    /// ```
     pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
-        self.semaphore().wait_for(1).await.map_err(|_closed| SendError(()))?;
+        self.take_room(1).await?;
         Ok(Permit { sender: self })
     }
 
@@ -127,12 +179,76 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// If there is no room, or if the receiver is gone or closed the channel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// let permit = sender.try_reserve().unwrap();
+    /// assert!(sender.try_reserve().is_err());
+    /// permit.send(1);
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// ```
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        match self.semaphore().try_take(1) {
-            Ok(()) => Ok(Permit { sender: self }),
-            Err(TryAcquireError::NoPermits) => Err(TrySendError::Full(())),
-            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(())),
+        self.try_take_room(1)?;
+        Ok(Permit { sender: self })
+    }
+
+    /// Waits for room for `n` messages together, and keeps it.
+    ///
+    /// # Errors
+    /// If the receiver is gone or closed the channel, or if `n` is more than [`max_capacity`](Self::max_capacity).
+    ///
+    /// # Cancel safety
+    /// A dropped call keeps no room, also if some was set aside for it; the place in the queue is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(2);
+    /// # futures_lite::future::block_on(async {
+    /// for (n, permit) in sender.reserve_many(2).await.unwrap().enumerate() {
+    ///     permit.send(n);
+    /// }
+    /// assert_eq!((receiver.recv().await, receiver.recv().await), (Some(0), Some(1)));
+    /// # });
+    /// ```
+    pub async fn reserve_many(&self, n: usize) -> Result<PermitIterator<'_, T>, SendError<()>> {
+        if n > self.max_capacity() {
+            return Err(SendError(()));
         }
+        self.take_room(n).await?;
+        Ok(PermitIterator { sender: self, n })
+    }
+
+    /// Keeps room for `n` messages, if there is room for all of them.
+    ///
+    /// # Errors
+    /// If there is no room for as many, or if the receiver is gone or closed the channel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(2);
+    /// assert!(sender.try_reserve_many(3).is_err());
+    /// let mut permits = sender.try_reserve_many(2).unwrap();
+    /// permits.next().unwrap().send("one");
+    /// drop(permits); // The other room is free again.
+    /// assert_eq!(sender.capacity(), 1);
+    /// # assert_eq!(receiver.try_recv(), Ok("one"));
+    /// ```
+    pub fn try_reserve_many(&self, n: usize) -> Result<PermitIterator<'_, T>, TrySendError<()>> {
+        if n > self.max_capacity() {
+            return Err(TrySendError::Full(()));
+        }
+        self.try_take_room(n)?;
+        Ok(PermitIterator { sender: self, n })
     }
 
     /// Waits for room for one message; the permit holds the sender and has no lifetime.
@@ -142,8 +258,22 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     /// A dropped call keeps no room, and drops the sender.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// # futures_lite::future::block_on(async {
+    /// let permit = sender.reserve_owned().await.unwrap();
+    /// let sender = permit.send(1);
+    /// assert_eq!(receiver.recv().await, Some(1));
+    /// # drop(sender);
+    /// # });
+    /// ```
     pub async fn reserve_owned(self) -> Result<OwnedPermit<T>, SendError<()>> {
-        self.semaphore().wait_for(1).await.map_err(|_closed| SendError(()))?;
+        self.take_room(1).await?;
         Ok(OwnedPermit { sender: Some(self) })
     }
 
@@ -151,11 +281,23 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// If there is no room, or if the receiver is gone or closed the channel: the sender comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc::{self, error::TrySendError};
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// let permit = sender.clone().try_reserve_owned().unwrap();
+    /// let Err(TrySendError::Full(sender)) = sender.try_reserve_owned() else { panic!() };
+    /// permit.send(1);
+    /// # assert_eq!(receiver.try_recv(), Ok(1));
+    /// # drop(sender);
+    /// ```
     pub fn try_reserve_owned(self) -> Result<OwnedPermit<T>, TrySendError<Self>> {
-        match self.semaphore().try_take(1) {
+        match self.list().turnstile.try_take_room(1) {
             Ok(()) => Ok(OwnedPermit { sender: Some(self) }),
-            Err(TryAcquireError::NoPermits) => Err(TrySendError::Full(self)),
-            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(self)),
+            Err(refusal) => Err(refused(refusal, self)),
         }
     }
 
@@ -163,23 +305,35 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     /// Nothing is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel::<i32>(1);
+    /// # futures_lite::future::block_on(async {
+    /// drop(receiver);
+    /// sender.closed().await;
+    /// # });
+    /// ```
     pub async fn closed(&self) {
         self.tx.closed().await;
     }
 
     /// Whether the receiver is gone or closed the channel.
     pub fn is_closed(&self) -> bool {
-        self.tx.is_closed()
+        self.tx.channel.is_closed()
     }
 
     /// The messages for which there is room at this moment.
     pub fn capacity(&self) -> usize {
-        self.semaphore().available_permits()
+        free_room(self.list())
     }
 
     /// The messages for which there is room when none wait.
     pub fn max_capacity(&self) -> usize {
-        self.tx.channel.room.max
+        self.list().turnstile.limit
     }
 
     /// Whether both send to one receiver.
@@ -188,34 +342,56 @@ impl<T> Sender<T> {
     }
 
     /// A sender that does not keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel::<i32>(1);
+    /// let weak = sender.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(sender);
+    /// assert!(weak.upgrade().is_none());
+    /// assert!(receiver.blocking_recv().is_none());
+    /// ```
     pub fn downgrade(&self) -> WeakSender<T> {
         WeakSender { tx: self.tx.downgrade() }
     }
 
     /// How many senders there are, weak ones aside.
     pub fn strong_count(&self) -> usize {
-        self.tx.n_senders()
+        self.tx.channel.n_senders()
     }
 
-    fn semaphore(&self) -> &Semaphore {
-        &self.tx.channel.room.semaphore
+    /// How many weak senders there are.
+    pub fn weak_count(&self) -> usize {
+        self.tx.channel.n_weak()
     }
 
-    /// Sends what has its permit.
-    fn push(&self, value: T) {
-        if self.tx.channel.list.push(value).is_err() {
-            unreachable!("the list of a bounded channel is never closed: its semaphore is");
-        }
-        self.tx.channel.rx_waker.wake();
+    fn list(&self) -> &List<T, true> {
+        &self.tx.channel.list
     }
 
-    /// Gives a permit back that carried no message.
-    fn give_back(&self) {
-        self.semaphore().release(1);
-        if self.is_closed() {
-            self.tx.channel.rx_waker.wake(); // It may have been the last thing the receiver waits for.
-        }
+    async fn take_room(&self, n: usize) -> Result<(), SendError<()>> {
+        let turnstile = &self.list().turnstile;
+        turnstile.admission(n, || turnstile.try_take_room(n)).await.map(|_at_once_or_later| ())
     }
+
+    fn try_take_room(&self, n: usize) -> Result<(), TrySendError<()>> {
+        self.list().turnstile.try_take_room(n).map_err(|refusal| refused(refusal, ()))
+    }
+}
+
+fn refused<V>(refusal: Refusal, value: V) -> TrySendError<V> {
+    match refusal {
+        Refusal::Full => TrySendError::Full(value),
+        Refusal::Closed => TrySendError::Closed(value),
+    }
+}
+
+fn free_room<T>(list: &List<T, true>) -> usize {
+    list.turnstile.limit - list.turnstile.state().room_in_use()
 }
 
 impl<T> Clone for Sender<T> {
@@ -226,13 +402,32 @@ impl<T> Clone for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("room", &self.tx.channel.room).finish()
+        debug(f, "Sender", self.list())
     }
 }
 
+fn debug<T>(f: &mut fmt::Formatter<'_>, name: &str, list: &List<T, true>) -> fmt::Result {
+    f.debug_struct(name)
+        .field("capacity", &free_room(list))
+        .field("max_capacity", &list.turnstile.limit)
+        .field("state", &list.turnstile)
+        .finish()
+}
+
 /// A [`Sender`] that does not keep the channel open. From [`Sender::downgrade`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (sender, mut receiver) = mpsc::channel(1);
+/// let weak = sender.downgrade();
+/// weak.upgrade().expect("a sender is there").try_send(1).unwrap();
+/// assert_eq!(receiver.try_recv(), Ok(1));
+/// ```
 pub struct WeakSender<T> {
-    tx: WeakTx<T, Bounded>,
+    tx: WeakTx<T, true>,
 }
 
 impl<T> WeakSender<T> {
@@ -243,7 +438,12 @@ impl<T> WeakSender<T> {
 
     /// How many senders there are, weak ones aside.
     pub fn strong_count(&self) -> usize {
-        self.tx.n_senders()
+        self.tx.channel.n_senders()
+    }
+
+    /// How many weak senders there are.
+    pub fn weak_count(&self) -> usize {
+        self.tx.channel.n_weak()
     }
 }
 
@@ -260,6 +460,17 @@ impl<T> fmt::Debug for WeakSender<T> {
 }
 
 /// Room for one message, given back on drop. From [`Sender::reserve`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (sender, mut receiver) = mpsc::channel::<i32>(1);
+/// drop(sender.try_reserve().unwrap());
+/// sender.try_reserve().expect("the room is free again").send(1);
+/// assert_eq!(receiver.try_recv(), Ok(1));
+/// ```
 #[must_use = "room that is given back at once is not used"]
 pub struct Permit<'a, T> {
     sender: &'a Sender<T>,
@@ -267,16 +478,29 @@ pub struct Permit<'a, T> {
 
 impl<T> Permit<'_, T> {
     /// Sends the message. Never waits, and never fails: a receiver that closed the channel still gets it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// let permit = sender.try_reserve().unwrap();
+    /// receiver.close();
+    /// permit.send("in time");
+    /// assert_eq!(receiver.blocking_recv(), Some("in time"));
+    /// assert_eq!(receiver.blocking_recv(), None);
+    /// ```
     pub fn send(self, value: T) {
         let sender = self.sender;
         std::mem::forget(self);
-        sender.push(value);
+        sender.list().claim_with_room().write(value);
     }
 }
 
 impl<T> Drop for Permit<'_, T> {
     fn drop(&mut self) {
-        self.sender.give_back();
+        self.sender.list().turnstile.give_back(1);
     }
 }
 
@@ -286,7 +510,70 @@ impl<T> fmt::Debug for Permit<'_, T> {
     }
 }
 
+/// Room for some messages, as many permits. What is left of it is given back on drop. From [`Sender::reserve_many`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (sender, mut receiver) = mpsc::channel(3);
+/// let permits = sender.try_reserve_many(3).unwrap();
+/// assert_eq!(permits.len(), 3);
+/// for (permit, word) in permits.zip(["one", "two", "three"]) {
+///     permit.send(word);
+/// }
+/// assert_eq!(receiver.len(), 3);
+/// # receiver.close();
+/// ```
+#[must_use = "room that is given back at once is not used"]
+pub struct PermitIterator<'a, T> {
+    sender: &'a Sender<T>,
+    n: usize,
+}
+
+impl<'a, T> Iterator for PermitIterator<'a, T> {
+    type Item = Permit<'a, T>;
+
+    fn next(&mut self) -> Option<Permit<'a, T>> {
+        self.n = self.n.checked_sub(1)?;
+        Some(Permit { sender: self.sender })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.n, Some(self.n))
+    }
+}
+
+impl<T> ExactSizeIterator for PermitIterator<'_, T> {}
+impl<T> FusedIterator for PermitIterator<'_, T> {}
+
+impl<T> Drop for PermitIterator<'_, T> {
+    fn drop(&mut self) {
+        if self.n != 0 {
+            self.sender.list().turnstile.give_back(self.n);
+        }
+    }
+}
+
+impl<T> fmt::Debug for PermitIterator<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PermitIterator").field("n", &self.n).finish_non_exhaustive()
+    }
+}
+
 /// Room for one message and the sender to send it with. From [`Sender::reserve_owned`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (sender, mut receiver) = mpsc::channel(1);
+/// let permit = sender.try_reserve_owned().unwrap();
+/// std::thread::spawn(move || permit.send("from afar"));
+/// assert_eq!(receiver.blocking_recv(), Some("from afar"));
+/// ```
 #[must_use = "room that is given back at once is not used"]
 pub struct OwnedPermit<T> {
     /// `None` only when it is being consumed.
@@ -294,29 +581,67 @@ pub struct OwnedPermit<T> {
 }
 
 impl<T> OwnedPermit<T> {
-    /// Sends the message, and gives the sender back. Never waits, and never fails.
+    /// Sends the message, and gives the sender back. Never waits, and never fails: a receiver that closed the channel
+    /// still gets it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(2);
+    /// let sender = sender.try_reserve_owned().unwrap().send(1);
+    /// sender.try_send(2).unwrap();
+    /// assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(1), Ok(2)));
+    /// ```
     pub fn send(mut self, value: T) -> Sender<T> {
         let sender = self.take();
-        sender.push(value);
+        sender.list().claim_with_room().write(value);
         sender
     }
 
     /// Gives the room and the sender back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, _receiver) = mpsc::channel::<i32>(1);
+    /// let sender = sender.try_reserve_owned().unwrap().release();
+    /// assert_eq!(sender.capacity(), 1);
+    /// ```
     pub fn release(mut self) -> Sender<T> {
         let sender = self.take();
-        sender.give_back();
+        sender.list().turnstile.give_back(1);
         sender
     }
 
+    /// Whether both are for one receiver.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        self.sender().same_channel(other.sender())
+    }
+
+    /// Whether both are for one receiver.
+    pub fn same_channel_as_sender(&self, sender: &Sender<T>) -> bool {
+        self.sender().same_channel(sender)
+    }
+
+    fn sender(&self) -> &Sender<T> {
+        self.sender.as_ref().expect(HAS_SENDER)
+    }
+
     fn take(&mut self) -> Sender<T> {
-        self.sender.take().expect("a permit has its sender until it is consumed")
+        self.sender.take().expect(HAS_SENDER)
     }
 }
+
+const HAS_SENDER: &str = "a permit has its sender until it is consumed";
 
 impl<T> Drop for OwnedPermit<T> {
     fn drop(&mut self) {
         if let Some(sender) = &self.sender {
-            sender.give_back();
+            sender.list().turnstile.give_back(1);
         }
     }
 }
@@ -328,8 +653,28 @@ impl<T> fmt::Debug for OwnedPermit<T> {
 }
 
 /// The end that receives. From [`channel`].
+///
+/// Dropping it closes the channel and drops the messages that wait.
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (sender, mut receiver) = mpsc::channel(2);
+/// sender.try_send(1).unwrap();
+/// sender.try_send(2).unwrap();
+/// drop(sender);
+/// # futures_lite::future::block_on(async {
+/// let mut sum = 0;
+/// while let Some(n) = receiver.recv().await {
+///     sum += n;
+/// }
+/// assert_eq!(sum, 3);
+/// # });
+/// ```
 pub struct Receiver<T> {
-    rx: Rx<T, Bounded>,
+    rx: Rx<T, true>,
 }
 
 impl<T> Receiver<T> {
@@ -337,8 +682,22 @@ impl<T> Receiver<T> {
     ///
     /// # Cancel safety
     /// A dropped call has received nothing; the message is there for the next one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// sender.try_send(1).unwrap();
+    /// drop(sender);
+    /// # futures_lite::future::block_on(async {
+    /// assert_eq!(receiver.recv().await, Some(1));
+    /// assert_eq!(receiver.recv().await, None);
+    /// # });
+    /// ```
     pub async fn recv(&mut self) -> Option<T> {
-        self.rx.recv().await
+        poll_fn(|cx| self.rx.poll_recv(cx)).await
     }
 
     /// Waits for at least one message, and appends up to `limit` of those that wait. Gives their number: zero when none
@@ -346,29 +705,113 @@ impl<T> Receiver<T> {
     ///
     /// # Cancel safety
     /// A dropped call has received nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// (0..3).try_for_each(|n| sender.try_send(n)).unwrap();
+    /// let mut buffer = Vec::new();
+    /// # futures_lite::future::block_on(async {
+    /// assert_eq!(receiver.recv_many(&mut buffer, 2).await, 2);
+    /// assert_eq!(receiver.recv_many(&mut buffer, 2).await, 1);
+    /// assert_eq!(buffer, [0, 1, 2]);
+    /// # });
+    /// # drop(sender);
+    /// ```
     pub async fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
-        self.rx.recv_many(buffer, limit).await
+        poll_fn(|cx| self.rx.poll_recv_many(cx, buffer, limit)).await
     }
 
     /// Takes a message if one waits.
     ///
     /// # Errors
     /// [`Empty`](TryRecvError::Empty) if one may still come, [`Disconnected`](TryRecvError::Disconnected) if not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc::{self, error::TryRecvError};
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    /// ```
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.rx.try_recv()
     }
 
     /// Blocks the thread until a message comes. For threads that are not part of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// std::thread::spawn(move || sender.try_send(1));
+    /// assert_eq!(receiver.blocking_recv(), Some(1));
+    /// assert_eq!(receiver.blocking_recv(), None);
+    /// ```
     pub fn blocking_recv(&mut self) -> Option<T> {
         block_on(self.recv())
     }
 
-    /// As [`recv`](Self::recv), for use in a `poll` function.
+    /// Blocks the thread until there is at least one message, and appends up to `limit`, as
+    /// [`recv_many`](Self::recv_many). For threads that are not part of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// (0..3).try_for_each(|n| sender.try_send(n)).unwrap();
+    /// let mut buffer = Vec::new();
+    /// assert_eq!(receiver.blocking_recv_many(&mut buffer, 10), 3);
+    /// # drop(sender);
+    /// ```
+    pub fn blocking_recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        block_on(self.recv_many(buffer, limit))
+    }
+
+    /// As [`recv`](Self::recv), for use in a `poll` function. The waker of the last call is woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// sender.try_send(1).unwrap();
+    /// # futures_lite::future::block_on(async {
+    /// assert_eq!(std::future::poll_fn(|cx| receiver.poll_recv(cx)).await, Some(1));
+    /// # });
+    /// ```
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.rx.poll_recv(cx)
     }
 
-    /// As [`recv_many`](Self::recv_many), for use in a `poll` function.
+    /// As [`recv_many`](Self::recv_many), for use in a `poll` function. The waker of the last call is woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// (0..3).try_for_each(|n| sender.try_send(n)).unwrap();
+    /// let mut buffer = Vec::new();
+    /// # futures_lite::future::block_on(async {
+    /// let n = std::future::poll_fn(|cx| receiver.poll_recv_many(cx, &mut buffer, 10)).await;
+    /// assert_eq!(n, 3);
+    /// # });
+    /// ```
     pub fn poll_recv_many(
         &mut self,
         cx: &mut Context<'_>,
@@ -379,6 +822,21 @@ impl<T> Receiver<T> {
     }
 
     /// Lets no message in that has no room yet. Those that wait, and those with a permit, can still be received.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// sender.try_send(1).unwrap();
+    /// receiver.close();
+    /// assert!(sender.try_send(2).is_err());
+    /// # futures_lite::future::block_on(async {
+    /// assert_eq!(receiver.recv().await, Some(1));
+    /// assert_eq!(receiver.recv().await, None);
+    /// # });
+    /// ```
     pub fn close(&mut self) {
         self.rx.close();
     }
@@ -398,14 +856,24 @@ impl<T> Receiver<T> {
         self.rx.len()
     }
 
+    /// How many senders there are, weak ones aside.
+    pub fn sender_strong_count(&self) -> usize {
+        self.rx.channel.n_senders()
+    }
+
+    /// How many weak senders there are.
+    pub fn sender_weak_count(&self) -> usize {
+        self.rx.channel.n_weak()
+    }
+
     /// The messages for which there is room at this moment.
     pub fn capacity(&self) -> usize {
-        self.rx.channel.room.semaphore.available_permits()
+        free_room(&self.rx.channel.list)
     }
 
     /// The messages for which there is room when none wait.
     pub fn max_capacity(&self) -> usize {
-        self.rx.channel.room.max
+        self.rx.channel.list.turnstile.limit
     }
 }
 
@@ -420,6 +888,6 @@ impl<T> Stream for Receiver<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver").field("room", &self.rx.channel.room).finish()
+        debug(f, "Receiver", &self.rx.channel.list)
     }
 }

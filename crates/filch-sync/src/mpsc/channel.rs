@@ -1,77 +1,82 @@
-//! What senders and receiver share, and the receiver's half of the protocol, for both kinds of channel.
-//!
-//! The kinds differ in their [`Room`]: what a message must have before it may be sent.
+#![doc = include_str!("README.md")]
 
 use super::error::TryRecvError;
 use super::list::{List, Pop};
-use super::rx_waker::RxWaker;
+use super::state::{CLOSED, NO_SENDERS, State};
+use crate::lock::foreign;
 use crate::notify::Notify;
 use filch_core::coop;
+use filch_core::sys::hint::spin_loop;
 use filch_core::sys::sync::Arc;
 use filch_core::sys::sync::atomic::{AtomicUsize, Ordering::*};
 use filch_core::sys::thread::yield_now;
-use std::fmt;
-use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
-/// What limits the messages that wait.
-pub(super) trait Room: fmt::Debug + Sized {
-    /// Lets no message in that does not have its room already.
-    fn close<T>(&self, list: &List<T>);
+/// How often the receiver looks again for a message that is being written.
+// Why: writing it is a copy and a store, unless the sender's thread was stopped there.
+const N_LOOKS: usize = 16;
 
-    fn is_closed<T>(&self, list: &List<T>) -> bool;
-
-    /// Closed, and no message has room that is not in the list.
-    fn is_final<T>(&self, list: &List<T>) -> bool;
-
-    /// `n` messages were taken out.
-    fn give_back(&self, n: usize);
-}
-
-#[derive(Debug)]
-pub(super) struct Channel<T, R> {
-    pub(super) list: List<T>,
-    pub(super) room: R,
-    pub(super) rx_waker: RxWaker,
+pub(super) struct Channel<T, const BOUNDED: bool> {
+    pub(super) list: List<T, BOUNDED>,
     /// Wakes the senders that wait for the receiver's end.
     rx_closed: Notify,
     /// How many `Tx` there are. At zero it stays.
     n_senders: AtomicUsize,
+    /// How many `WeakTx` there are.
+    n_weak: AtomicUsize,
 }
 
-pub(super) fn channel<T, R: Room>(room: R) -> (Tx<T, R>, Rx<T, R>) {
+pub(super) fn channel<T, const BOUNDED: bool>(limit: usize) -> (Tx<T, BOUNDED>, Rx<T, BOUNDED>) {
     let channel = Arc::new(Channel {
-        list: List::new(),
-        room,
-        rx_waker: RxWaker::new(),
+        list: List::new(limit),
         rx_closed: Notify::new(),
         n_senders: AtomicUsize::new(1),
+        n_weak: AtomicUsize::new(0),
     });
     (Tx { channel: channel.clone() }, Rx { channel })
 }
 
-impl<T, R: Room> Channel<T, R> {
-    /// Whether nothing more comes than what is in the list.
-    fn is_final(&self) -> bool {
-        // ORDERING: [senders] pairs with the drop of a `Tx`: what it sent is in the list.
-        self.n_senders.load(Acquire) == 0 || self.room.is_final(&self.list)
+impl<T, const BOUNDED: bool> Channel<T, BOUNDED> {
+    pub(super) fn is_closed(&self) -> bool {
+        self.list.turnstile.state().is(CLOSED)
+    }
+
+    /// Lets no message in that has no room yet, and tells all senders.
+    ///
+    /// # Safety
+    /// The caller is the receiver.
+    unsafe fn close(&self) {
+        /// Goes on when the waker of a sender that waits for room panics.
+        struct TellOthers<'a>(&'a Notify);
+        impl Drop for TellOthers<'_> {
+            fn drop(&mut self) {
+                self.0.notify_waiters();
+            }
+        }
+        let _others = TellOthers(&self.rx_closed);
+        // SAFETY: the caller's promise.
+        unsafe { self.list.turnstile.close() };
+    }
+
+    pub(super) fn n_senders(&self) -> usize {
+        self.n_senders.load(Relaxed)
+    }
+
+    pub(super) fn n_weak(&self) -> usize {
+        self.n_weak.load(Relaxed)
     }
 }
 
 /// A sender of either kind.
-pub(super) struct Tx<T, R: Room> {
-    pub(super) channel: Arc<Channel<T, R>>,
+pub(super) struct Tx<T, const BOUNDED: bool> {
+    pub(super) channel: Arc<Channel<T, BOUNDED>>,
 }
 
-impl<T, R: Room> Tx<T, R> {
-    pub(super) fn is_closed(&self) -> bool {
-        self.channel.room.is_closed(&self.channel.list)
-    }
-
+impl<T, const BOUNDED: bool> Tx<T, BOUNDED> {
     pub(super) async fn closed(&self) {
         // Why first: a close after this line makes it ready, and a close before it is seen.
         let closed = self.channel.rx_closed.notified();
-        if !self.is_closed() {
+        if !self.channel.is_closed() {
             closed.await;
         }
     }
@@ -80,38 +85,39 @@ impl<T, R: Room> Tx<T, R> {
         Arc::ptr_eq(&self.channel, &other.channel)
     }
 
-    pub(super) fn n_senders(&self) -> usize {
-        self.channel.n_senders.load(Relaxed)
-    }
-
-    pub(super) fn downgrade(&self) -> WeakTx<T, R> {
-        WeakTx { channel: self.channel.clone() }
+    pub(super) fn downgrade(&self) -> WeakTx<T, BOUNDED> {
+        WeakTx::new(&self.channel)
     }
 }
 
-impl<T, R: Room> Clone for Tx<T, R> {
+impl<T, const BOUNDED: bool> Clone for Tx<T, BOUNDED> {
     fn clone(&self) -> Self {
         self.channel.n_senders.fetch_add(1, Relaxed); // Relaxed: there is one already, so nobody can see zero.
         Tx { channel: self.channel.clone() }
     }
 }
 
-impl<T, R: Room> Drop for Tx<T, R> {
+impl<T, const BOUNDED: bool> Drop for Tx<T, BOUNDED> {
     fn drop(&mut self) {
         // ORDERING: [senders] Release: what was sent is in the list. Acquire: what all others sent, for the last one.
         if self.channel.n_senders.fetch_sub(1, AcqRel) == 1 {
-            self.channel.rx_waker.wake();
+            self.channel.list.turnstile.lose_senders();
         }
     }
 }
 
 /// A sender that does not keep the channel open.
-pub(super) struct WeakTx<T, R> {
-    channel: Arc<Channel<T, R>>,
+pub(super) struct WeakTx<T, const BOUNDED: bool> {
+    pub(super) channel: Arc<Channel<T, BOUNDED>>,
 }
 
-impl<T, R: Room> WeakTx<T, R> {
-    pub(super) fn upgrade(&self) -> Option<Tx<T, R>> {
+impl<T, const BOUNDED: bool> WeakTx<T, BOUNDED> {
+    fn new(channel: &Arc<Channel<T, BOUNDED>>) -> Self {
+        channel.n_weak.fetch_add(1, Relaxed);
+        WeakTx { channel: channel.clone() }
+    }
+
+    pub(super) fn upgrade(&self) -> Option<Tx<T, BOUNDED>> {
         let mut n = self.channel.n_senders.load(Relaxed);
         while n != 0 {
             // Relaxed: there is one already, as in `clone`.
@@ -122,32 +128,45 @@ impl<T, R: Room> WeakTx<T, R> {
         }
         None
     }
-
-    pub(super) fn n_senders(&self) -> usize {
-        self.channel.n_senders.load(Relaxed)
-    }
 }
 
-impl<T, R> Clone for WeakTx<T, R> {
+impl<T, const BOUNDED: bool> Clone for WeakTx<T, BOUNDED> {
     fn clone(&self) -> Self {
-        WeakTx { channel: self.channel.clone() }
+        WeakTx::new(&self.channel)
     }
 }
 
-/// The receiver of either kind. **Invariant:** there is one per channel, so with `&mut Rx` one is the consumer.
-pub(super) struct Rx<T, R: Room> {
-    pub(super) channel: Arc<Channel<T, R>>,
+impl<T, const BOUNDED: bool> Drop for WeakTx<T, BOUNDED> {
+    fn drop(&mut self) {
+        self.channel.n_weak.fetch_sub(1, Relaxed);
+    }
 }
 
-impl<T, R: Room> Rx<T, R> {
+/// The receiver of either kind. **Invariant:** there is one per channel, so with `&mut Rx` one is the receiver.
+pub(super) struct Rx<T, const BOUNDED: bool> {
+    pub(super) channel: Arc<Channel<T, BOUNDED>>,
+}
+
+/// What the receiver found.
+enum Taken<const BOUNDED: bool> {
+    /// So many messages.
+    Some(usize),
+    /// None, and none will come.
+    End,
+    /// None in this state.
+    None(State<BOUNDED>),
+    /// None: the first one is being written.
+    Busy,
+}
+
+impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
     pub(super) fn close(&mut self) {
-        self.channel.room.close(&self.channel.list);
-        self.channel.rx_closed.notify_waiters();
+        // SAFETY: `&mut Rx` is the receiver.
+        unsafe { self.channel.close() };
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        // ORDERING: [senders] as in `Channel::is_final`.
-        self.channel.room.is_closed(&self.channel.list) || self.channel.n_senders.load(Acquire) == 0
+        self.channel.list.turnstile.state().is(CLOSED | NO_SENDERS)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -155,34 +174,48 @@ impl<T, R: Room> Rx<T, R> {
         unsafe { self.channel.list.len() }
     }
 
-    fn pop(&mut self) -> Pop<T> {
-        // SAFETY: `&mut Rx` is the one consumer.
-        unsafe { self.channel.list.pop() }
-    }
-
-    /// Takes up to `limit` messages. `None`: none yet. Zero: none will come.
-    fn take(&mut self, limit: usize, mut into: impl FnMut(T)) -> Option<usize> {
+    /// Takes up to `limit` messages.
+    #[inline]
+    fn take(&mut self, limit: usize, into: &mut impl FnMut(T)) -> Taken<BOUNDED> {
+        let list = &self.channel.list;
         let mut n = 0;
-        let mut is_final = false;
-        while n < limit {
-            match self.pop() {
+        let nothing = loop {
+            if n == limit {
+                break Taken::Some(n);
+            }
+            // SAFETY: `&mut Rx` is the receiver.
+            match unsafe { list.pop() } {
                 Pop::Message(message) => {
                     into(message);
                     n += 1;
                 }
-                Pop::Busy => break,
-                Pop::Empty if n == 0 && !is_final && self.channel.is_final() => is_final = true, // Looks once more.
-                Pop::Empty if is_final && n == 0 => return Some(0),
-                Pop::Empty => break,
+                Pop::Empty(state) if state.is_final() => break Taken::End,
+                Pop::Empty(state) => break Taken::None(state),
+                Pop::Busy => break Taken::Busy,
             }
-        }
+        };
         if n == 0 {
-            return None;
+            return nothing;
         }
-        self.channel.room.give_back(n);
-        Some(n)
+        list.turnstile.give_back_received(n);
+        Taken::Some(n)
     }
 
+    /// Looks a few times more, after the message was being written.
+    #[cold]
+    fn take_again(&mut self, limit: usize, into: &mut impl FnMut(T)) -> Taken<BOUNDED> {
+        for _ in 0..N_LOOKS {
+            spin_loop();
+            match self.take(limit, into) {
+                Taken::Busy => {}
+                taken => return taken,
+            }
+        }
+        yield_now(); // The sender's thread may be waiting for this core.
+        self.take(limit, into)
+    }
+
+    #[inline]
     fn poll_take(
         &mut self,
         cx: &mut Context<'_>,
@@ -190,20 +223,47 @@ impl<T, R: Room> Rx<T, R> {
         mut into: impl FnMut(T),
     ) -> Poll<usize> {
         let budget = ready!(coop::poll_proceed(cx));
-        let mut taken = self.take(limit, &mut into);
-        if taken.is_none() {
-            self.channel.rx_waker.register(cx.waker());
-            taken = self.take(limit, into);
-        }
-        match taken {
-            Some(n) => {
-                budget.made_progress();
-                Poll::Ready(n)
+        let n = match self.take(limit, &mut into) {
+            Taken::Some(n) => n,
+            nothing => ready!(self.poll_take_more(cx, nothing, limit, &mut into)),
+        };
+        budget.made_progress();
+        Poll::Ready(n)
+    }
+
+    /// Waits, if nothing was taken and there may still be something.
+    #[inline(never)] // Why: so that the path of a message that is there stays short.
+    fn poll_take_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut taken: Taken<BOUNDED>,
+        limit: usize,
+        into: &mut impl FnMut(T),
+    ) -> Poll<usize> {
+        loop {
+            match taken {
+                Taken::Some(n) => return Poll::Ready(n),
+                Taken::End => return Poll::Ready(0),
+                Taken::None(state) => {
+                    // SAFETY: `&mut Rx` is the receiver, and found nothing in this state, which is not final.
+                    if unsafe { self.channel.list.turnstile.register(state, cx.waker()) } {
+                        return Poll::Pending;
+                    }
+                    taken = self.take(limit, into); // The state has changed.
+                }
+                Taken::Busy => {
+                    taken = self.take_again(limit, into);
+                    if matches!(taken, Taken::Busy) {
+                        // Why not wait: the sender has made its last step on the word, and would not see it.
+                        foreign(|| cx.waker().wake_by_ref());
+                        return Poll::Pending;
+                    }
+                }
             }
-            None => Poll::Pending,
         }
     }
 
+    #[inline]
     pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut received = None;
         self.poll_take(cx, 1, |message| received = Some(message)).map(|_n| received)
@@ -221,32 +281,33 @@ impl<T, R: Room> Rx<T, R> {
         self.poll_take(cx, limit, |message| buffer.push(message))
     }
 
-    pub(super) async fn recv(&mut self) -> Option<T> {
-        poll_fn(|cx| self.poll_recv(cx)).await
-    }
-
-    pub(super) async fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
-        poll_fn(|cx| self.poll_recv_many(cx, buffer, limit)).await
-    }
-
     pub(super) fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut received = None;
-        loop {
-            match self.take(1, |message| received = Some(message)) {
-                Some(_) => return received.ok_or(TryRecvError::Disconnected),
-                None if self.len() == 0 => return Err(TryRecvError::Empty),
-                // Why wait: a message behind the one that is being written may have been sent before this call.
-                None => yield_now(),
-            }
+        let mut into = |message| received = Some(message);
+        let mut taken = self.take(1, &mut into);
+        // Why go on: a message behind the one that is being written may have been sent before this call.
+        while let Taken::Busy = taken {
+            taken = self.take_again(1, &mut into);
+        }
+        match taken {
+            Taken::None(_) => Err(TryRecvError::Empty),
+            _message_or_end => received.ok_or(TryRecvError::Disconnected),
         }
     }
 }
 
-impl<T, R: Room> Drop for Rx<T, R> {
+impl<T, const BOUNDED: bool> Drop for Rx<T, BOUNDED> {
     fn drop(&mut self) {
-        self.close();
-        let room = &self.channel.room;
-        // SAFETY: `&mut Rx` is the one consumer.
-        unsafe { self.channel.list.clear(|| room.give_back(1)) };
+        /// Goes on when the waker of a sender panics.
+        struct Messages<'a, T, const BOUNDED: bool>(&'a List<T, BOUNDED>);
+        impl<T, const BOUNDED: bool> Drop for Messages<'_, T, BOUNDED> {
+            fn drop(&mut self) {
+                // SAFETY: made by the receiver.
+                unsafe { self.0.clear(|| self.0.turnstile.give_back_received(1)) };
+            }
+        }
+        let _messages = Messages(&self.channel.list);
+        // SAFETY: `&mut Rx` is the receiver.
+        unsafe { self.channel.close() };
     }
 }

@@ -1,33 +1,40 @@
-//! An unbounded queue of messages: any thread pushes, one pops. A list of blocks, each with room for some messages.
+//! The messages of a channel, in a list of blocks: any thread appends, one takes.
 //!
-//! It wakes nobody and waits for nobody, but for the moment in which another thread links a new block.
+//! It neither admits nor wakes: the [`Turnstile`] says who may append, and whom that wakes. It waits for nobody but for the
+//! moment in which another thread links a new block.
 //!
-//! A position in the queue is a number that only grows. A producer claims one by a compare-and-swap on `tail.index`,
-//! writes the message there, and marks it as ready. Positions are counted in laps: the last one of each lap stands for no
-//! message, and means that the next block is being linked. Whoever claims the last place of a block links the next one
-//! *before* it marks its message as ready, so the consumer, which frees a block after the last message in it, leaves none
-//! that a producer could still reach.
+//! A position is a number that only grows, until it starts again at zero. A sender claims one by a step on the turnstile's
+//! word, writes its message there, and marks it as ready. Positions are counted in laps: the last one of each lap stands
+//! for no message, and means that the next block is being linked. Whoever claims the last place of a block links the next
+//! one *before* it marks its message as ready, so the receiver, which frees a block after the last message in it, leaves
+//! none that a sender could still reach.
 
+use super::state::{RX_WAITS, State};
+use super::turnstile::{Refusal, Turnstile};
+use crate::lock::foreign;
 use filch_core::sys::cell::UnsafeCell;
-use filch_core::sys::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};
+use filch_core::sys::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 use filch_core::sys::thread::yield_now;
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
+use std::task::Waker;
 
-/// Positions per lap. Under test, so few that every other message meets the end of a block.
-#[cfg(not(test))]
-const LAP: usize = 32;
-#[cfg(test)]
-const LAP: usize = 3;
+/// Positions per lap. It divides the number of all positions, so that laps stay whole when those start again; a model
+/// does not get that far.
+const LAP: u64 = if cfg!(all(test, filch_loom)) {
+    3
+} else if cfg!(test) {
+    4 // So few that every other test meets the end of a block.
+} else {
+    32
+};
 /// Messages per block.
-const CAPACITY: usize = LAP - 1;
-
-/// In `tail.index`: no message is taken any more. Positions are shifted by one.
-const CLOSED: usize = 1;
-const STEP: usize = 2;
+const CAPACITY: usize = LAP as usize - 1;
 
 struct Slot<T> {
-    /// Written by the producer that claimed it, before `ready`; read by the consumer after.
+    /// Written by the sender that claimed it, before `ready`; read by the receiver after.
     value: UnsafeCell<MaybeUninit<T>>,
     ready: AtomicBool,
 }
@@ -38,6 +45,7 @@ struct Block<T> {
 }
 
 impl<T> Block<T> {
+    #[cold]
     fn new() -> Box<Self> {
         let mut block = Box::<Self>::new_uninit();
         let this = block.as_mut_ptr();
@@ -54,209 +62,276 @@ impl<T> Block<T> {
     }
 }
 
-/// On a line of its own, for all producers write it.
-#[repr(align(64))]
-struct Tail<T> {
-    /// The next free position, shifted, and `CLOSED`.
-    index: AtomicUsize,
-    /// The block of that position.
-    block: AtomicPtr<Block<T>>,
-}
-
+/// The receiver's side, on a line of its own.
 #[repr(align(64))]
 struct Head<T> {
     /// The position of the next message.
-    index: usize,
+    position: u64,
     block: *mut Block<T>,
 }
 
-pub(super) struct List<T> {
-    tail: Tail<T>,
-    /// The consumer's alone.
+pub(super) struct List<T, const BOUNDED: bool> {
+    pub(super) turnstile: Turnstile<BOUNDED>,
+    /// The block of the turnstile's position. Written by the sender that links it, read by all.
+    tail: AtomicPtr<Block<T>>,
+    /// The receiver's alone.
     head: UnsafeCell<Head<T>>,
 }
 
 // SAFETY: messages go from one thread to another, and are never shared.
-unsafe impl<T: Send> Send for List<T> {}
-// SAFETY: as above; `head` is reached by the consumer only, which is what `pop` asks of its caller.
-unsafe impl<T: Send> Sync for List<T> {}
+unsafe impl<T: Send, const BOUNDED: bool> Send for List<T, BOUNDED> {}
+// SAFETY: as above; `head` is reached by the receiver only, which is what `pop` asks of its caller.
+unsafe impl<T: Send, const BOUNDED: bool> Sync for List<T, BOUNDED> {}
+// A message is whole in the list or not in it at all, also when something unwinds.
+impl<T, const BOUNDED: bool> UnwindSafe for List<T, BOUNDED> {}
+impl<T, const BOUNDED: bool> RefUnwindSafe for List<T, BOUNDED> {}
 
-/// What the consumer found.
+/// What the receiver found.
 #[derive(Debug)]
-pub(super) enum Pop<T> {
+pub(super) enum Pop<T, const BOUNDED: bool> {
     Message(T),
-    Empty,
-    /// A producer has claimed the next position, and has not written its message yet.
+    /// All that was claimed in this state was received.
+    Empty(State<BOUNDED>),
+    /// A sender has claimed the next position, and has not written its message yet.
     Busy,
 }
 
-impl<T> List<T> {
-    pub(super) fn new() -> Self {
+/// Where in its block the next message goes: [`CAPACITY`] at the end of a lap.
+#[inline]
+fn place<const BOUNDED: bool>(state: State<BOUNDED>) -> usize {
+    (state.position() % LAP) as usize
+}
+
+/// A position that a message must be written to, at once: the receiver waits for nothing else.
+#[must_use = "a position that is claimed and not written holds the receiver up for ever"]
+pub(super) struct Claim<'a, T> {
+    // Why no reference: once the message is ready, the receiver may free the block at any time.
+    block: *mut Block<T>,
+    place: usize,
+    /// The receiver's, if it waits.
+    waker: Option<Waker>,
+    list: PhantomData<&'a Block<T>>,
+}
+
+impl<T> Claim<'_, T> {
+    /// Writes the message, and wakes the receiver if it waits for it.
+    #[inline]
+    pub(super) fn write(self, message: T) {
+        // SAFETY: whoever claimed the slot is alone with it until it is ready, and till then its block is alive: the
+        // receiver frees it after its last message. Storing that it is ready is the last touch.
+        unsafe {
+            let slot = &raw const (*self.block).slots[self.place];
+            (*slot).value.with_mut(|cell| (*cell).write(message));
+            (*slot).ready.store(true, Release); // ORDERING: [message] pairs with `List::pop`.
+        }
+        if let Some(waker) = self.waker {
+            foreign(|| waker.wake());
+        }
+    }
+}
+
+impl<T, const BOUNDED: bool> List<T, BOUNDED> {
+    pub(super) fn new(limit: usize) -> Self {
+        Self::starting_at(0, limit)
+    }
+
+    /// A list whose first message gets `position`, which is the first one of a lap.
+    fn starting_at(position: u64, limit: usize) -> Self {
         let block = Box::into_raw(Block::new());
         List {
-            tail: Tail { index: AtomicUsize::new(0), block: AtomicPtr::new(block) },
-            head: UnsafeCell::new(Head { index: 0, block }),
+            turnstile: Turnstile::new(limit, position),
+            tail: AtomicPtr::new(block),
+            head: UnsafeCell::new(Head { position, block }),
         }
     }
 
-    /// Appends a message, unless the list is closed.
-    pub(super) fn push(&self, value: T) -> Result<(), T> {
-        let mut spare = None;
-        // ORDERING: [lap] who sees an index of a new lap also sees the block of that lap.
-        let mut index = self.tail.index.load(Acquire);
-        loop {
-            if index & CLOSED != 0 {
-                return Err(value);
+    /// Claims a position and room for one message.
+    #[inline]
+    pub(super) fn claim(&self) -> Result<Claim<'_, T>, Refusal> {
+        self.claim_if(|state| {
+            self.turnstile.admits(state, 1).map(|()| State::<BOUNDED>::ROOM_OF_ONE)
+        })
+    }
+
+    /// Claims a position for a message that has its room.
+    pub(super) fn claim_with_room(&self) -> Claim<'_, T> {
+        match self.claim_if(|_state| Ok(0)) {
+            Ok(claim) => claim,
+            Err(_) => unreachable!("whoever has room is not refused"),
+        }
+    }
+
+    /// Claims a position, and takes the room that `admit` says.
+    #[inline]
+    fn claim_if(
+        &self,
+        admit: impl Fn(State<BOUNDED>) -> Result<u64, Refusal>,
+    ) -> Result<Claim<'_, T>, Refusal> {
+        let state = self.turnstile.state();
+        let room = admit(state)?;
+        if place(state) + 1 < CAPACITY {
+            if let Ok(claim) = self.claim_from(state, room) {
+                return Ok(claim);
             }
-            let offset = index / STEP % LAP;
-            if offset == CAPACITY {
+        }
+        self.claim_slowly(admit)
+    }
+
+    /// As [`claim_if`](Self::claim_if), also at the end of a block, and when others send as well.
+    #[cold]
+    fn claim_slowly(
+        &self,
+        admit: impl Fn(State<BOUNDED>) -> Result<u64, Refusal>,
+    ) -> Result<Claim<'_, T>, Refusal> {
+        let mut spare = None;
+        let mut state = self.turnstile.state();
+        loop {
+            let room = admit(state)?;
+            if place(state) == CAPACITY {
                 yield_now(); // The next block is being linked, unless the thread that does it was stopped there.
-                index = self.tail.index.load(Acquire); // ORDERING: [lap] as above.
+                state = self.turnstile.state();
                 continue;
             }
-            let is_last = offset + 1 == CAPACITY;
+            let is_last = place(state) + 1 == CAPACITY;
             if is_last && spare.is_none() {
                 spare = Some(Block::new());
             }
-            // The block of `index`, or a later one, in which case the index has moved, too, and the claim fails.
-            let block = self.tail.block.load(Acquire); // ORDERING: [lap] the block is initialized.
-            // ORDERING: [lap] on failure as above; success claims, and publishes nothing.
-            match self.tail.index.compare_exchange_weak(index, index + STEP, Acquire, Acquire) {
-                Ok(_) => {
+            match self.claim_from(state, room) {
+                Ok(claim) => {
                     if is_last {
-                        self.link(block, spare.take().expect("made above"));
+                        self.link(claim.block, spare.take().expect("made above"));
                     }
-                    // SAFETY: the block is freed by the consumer after its last message, thus not before this one.
-                    unsafe { write(&(*block).slots[offset], value) };
-                    return Ok(());
+                    return Ok(claim);
                 }
-                Err(actual) => index = actual,
+                Err(actual) => state = actual,
             }
         }
     }
 
-    /// By the producer that claimed the last place of `block`, and has not written it yet.
+    /// Claims the next position, which is not the end of a lap, if the state is still `state`. Else gives the actual one.
+    #[inline]
+    fn claim_from(&self, state: State<BOUNDED>, room: u64) -> Result<Claim<'_, T>, State<BOUNDED>> {
+        // The block of this position, or a later one, in which case the word has changed, too, and the claim fails.
+        let block = self.tail.load(Acquire); // ORDERING: [lap] the block is initialized.
+        let next = (state.0.wrapping_add(State::<BOUNDED>::STEP) + room) & !RX_WAITS;
+        // ORDERING: [rx] Acquire: the waker. [room] Release and [lap] Acquire as in `Turnstile::state`.
+        match self.turnstile.word.compare_exchange_weak(state.0, next, AcqRel, Acquire) {
+            Ok(_) => {
+                // SAFETY: this step cleared `RX_WAITS`, and the message is not ready.
+                let waker = unsafe { self.turnstile.take_rx_waker(state) };
+                Ok(Claim { block, place: place(state), waker, list: PhantomData })
+            }
+            Err(actual) => Err(State(actual)),
+        }
+    }
+
+    /// By the sender that claimed the last place of `block`, and has not written it yet.
+    #[cold]
     fn link(&self, block: *mut Block<T>, next: Box<Block<T>>) {
         let next = Box::into_raw(next);
-        self.tail.block.store(next, Release); // ORDERING: [lap] the block is initialized.
-        self.tail.index.fetch_add(STEP, Release); // ORDERING: [lap] publishes the block with the index.
-        // SAFETY: as in `push`. ORDERING: [message] published by the message that is written next.
+        self.tail.store(next, Release); // ORDERING: [lap] the block is initialized.
+        // ORDERING: [lap] publishes the block with the position.
+        self.turnstile.word.fetch_add(State::<BOUNDED>::STEP, Release);
+        // SAFETY: as in `Claim::write`. ORDERING: [message] published by the message that is written next.
         unsafe { (*block).next.store(next, Relaxed) };
     }
 
     /// Takes the first message.
     ///
     /// # Safety
-    /// The caller is the one consumer.
-    pub(super) unsafe fn pop(&self) -> Pop<T> {
+    /// The caller is the one receiver.
+    #[inline]
+    pub(super) unsafe fn pop(&self) -> Pop<T, BOUNDED> {
         self.head.with_mut(|head| {
-            // SAFETY: the consumer's alone.
+            // SAFETY: the receiver's alone.
             let head = unsafe { &mut *head };
-            let offset = head.index % LAP;
-            // SAFETY: the consumer frees a block when it leaves it, so this one is alive; the loan ends before that.
+            let offset = (head.position % LAP) as usize;
+            // SAFETY: the receiver frees a block when it leaves it, so this one is alive; the loan ends before that.
             let slot = unsafe { &(*head.block).slots[offset] };
-            // ORDERING: [message] pairs with `write`.
+            // ORDERING: [message] pairs with `Claim::write`.
             if !slot.ready.load(Acquire) {
-                return if self.end() == head.index { Pop::Empty } else { Pop::Busy };
+                let state = self.turnstile.state();
+                let is_empty = state.position() == head.position;
+                return if is_empty { Pop::Empty(state) } else { Pop::Busy };
             }
             // SAFETY: ready, so it is written; the head moves on, so it is read once.
-            let value = slot.value.with(|value| unsafe { (*value).assume_init_read() });
-            head.index += 1;
+            let message = slot.value.with(|value| unsafe { (*value).assume_init_read() });
+            head.position += 1;
             if offset + 1 == CAPACITY {
-                // SAFETY: all messages of the block are taken, so no producer is left in it; it came from a `Box`. The
-                // next one was linked before the last message was ready.
-                unsafe {
-                    let next = (*head.block).next.load(Relaxed);
-                    drop(Box::from_raw(head.block));
-                    head.block = next;
-                }
-                head.index += 1;
+                // SAFETY: all messages of the block are taken, and the next one was linked before the last was ready.
+                unsafe { head.leave_block() };
+                head.position = (head.position + 1) & State::<BOUNDED>::POSITIONS;
             }
-            Pop::Message(value)
+            Pop::Message(message)
         })
     }
 
-    /// Drops all messages that are ready.
+    /// Drops all messages that are ready, and calls `taken` before each drop.
     ///
     /// # Safety
-    /// The caller is the one consumer.
-    pub(super) unsafe fn clear(&self, mut taken: impl FnMut()) {
+    /// The caller is the one receiver.
+    pub(super) unsafe fn clear(&self, taken: impl Fn()) {
         /// Goes on when the drop of a message panics.
-        struct Rest<'a, T, F: FnMut()>(&'a List<T>, &'a mut F);
-        impl<T, F: FnMut()> Drop for Rest<'_, T, F> {
-            fn drop(&mut self) {
+        struct Rest<'a, T, const BOUNDED: bool, F: Fn()>(&'a List<T, BOUNDED>, F);
+        impl<T, const BOUNDED: bool, F: Fn()> Rest<'_, T, BOUNDED, F> {
+            fn drop_all(&self) {
                 // SAFETY: the promise of `clear`'s caller.
                 while let Pop::Message(message) = unsafe { self.0.pop() } {
                     (self.1)();
-                    drop(message);
+                    foreign(|| drop(message));
                 }
             }
         }
-        let rest = Rest(self, &mut taken);
-        // SAFETY: the caller's promise.
-        while let Pop::Message(message) = unsafe { rest.0.pop() } {
-            (rest.1)();
-            drop(message);
+        impl<T, const BOUNDED: bool, F: Fn()> Drop for Rest<'_, T, BOUNDED, F> {
+            fn drop(&mut self) {
+                self.drop_all();
+            }
         }
+        Rest(self, taken).drop_all();
     }
 
     /// How many messages wait or are being written.
     ///
     /// # Safety
-    /// The caller is the one consumer.
+    /// The caller is the one receiver.
     pub(super) unsafe fn len(&self) -> usize {
-        // SAFETY: the consumer's alone.
-        let start = self.head.with(|head| unsafe { (*head).index });
-        messages_before(self.end()) - messages_before(start)
-    }
-
-    fn end(&self) -> usize {
-        // ORDERING: [claim] who sees `CLOSED` or a claim sees all claims before it, for each is a step on the one word.
-        self.tail.index.load(Acquire) / STEP
-    }
-
-    /// Lets no message in any more.
-    pub(super) fn close(&self) {
-        self.tail.index.fetch_or(CLOSED, AcqRel); // ORDERING: [claim] as in `end`.
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.tail.index.load(Acquire) & CLOSED != 0 // ORDERING: [claim] as in `end`.
+        // SAFETY: the receiver's alone.
+        let start = self.head.with(|head| unsafe { (*head).position });
+        let end = self.turnstile.state().position();
+        let n_positions = end.wrapping_sub(start) & State::<BOUNDED>::POSITIONS;
+        let n_ends_of_laps = (start % LAP + n_positions) / LAP;
+        (n_positions - n_ends_of_laps) as usize
     }
 }
 
-/// # Safety
-/// The caller has claimed the slot, and its block is alive.
-unsafe fn write<T>(slot: &Slot<T>, value: T) {
-    // SAFETY: whoever claimed the slot is alone with it until it is ready.
-    slot.value.with_mut(|cell| unsafe { (*cell).write(value) });
-    slot.ready.store(true, Release); // ORDERING: [message] pairs with `pop`.
+impl<T> Head<T> {
+    /// # Safety
+    /// The block's last message was taken, and the block came from a `Box`.
+    #[cold]
+    unsafe fn leave_block(&mut self) {
+        // SAFETY: with its last message taken nobody but the receiver reaches the block; the next one was linked before
+        // that message was ready.
+        unsafe {
+            let next = (*self.block).next.load(Relaxed);
+            drop(Box::from_raw(self.block));
+            self.block = next;
+        }
+    }
 }
 
-/// The positions before `index` that stand for a message: one in each lap does not.
-fn messages_before(index: usize) -> usize {
-    index - index / LAP
-}
-
-impl<T> Drop for List<T> {
+impl<T, const BOUNDED: bool> Drop for List<T, BOUNDED> {
     fn drop(&mut self) {
         /// Freed also when the drop of a message panics.
-        struct LastBlock<'a, T>(&'a List<T>);
-        impl<T> Drop for LastBlock<'_, T> {
+        struct LastBlock<'a, T, const BOUNDED: bool>(&'a List<T, BOUNDED>);
+        impl<T, const BOUNDED: bool> Drop for LastBlock<'_, T, BOUNDED> {
             fn drop(&mut self) {
                 // SAFETY: the list is being dropped, so nobody else is here; the block came from a `Box`.
                 self.0.head.with_mut(|head| unsafe { drop(Box::from_raw((*head).block)) });
             }
         }
         let last = LastBlock(self);
-        // SAFETY: the list is being dropped, so nobody else is the consumer.
+        // SAFETY: the list is being dropped, so nobody else is the receiver.
         unsafe { last.0.clear(|| {}) };
-    }
-}
-
-impl<T> std::fmt::Debug for List<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("List").field("is_closed", &self.is_closed()).finish_non_exhaustive()
     }
 }
 
@@ -264,35 +339,59 @@ impl<T> std::fmt::Debug for List<T> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn messages_come_out_in_order_across_blocks() {
-        let list = List::new();
+    fn send<const BOUNDED: bool>(list: &List<i32, BOUNDED>, n: i32) {
+        list.claim().unwrap_or_else(|refusal| panic!("refused: {refusal:?}")).write(n);
+    }
+
+    fn pop<const BOUNDED: bool>(list: &List<i32, BOUNDED>) -> Option<i32> {
+        // SAFETY: this thread is the one receiver.
+        match unsafe { list.pop() } {
+            Pop::Message(n) => Some(n),
+            Pop::Empty(_) => None,
+            Pop::Busy => panic!("nobody else sends"),
+        }
+    }
+
+    /// Sends and receives across several ends of blocks, with up to nine messages in the list.
+    fn cross_blocks<const BOUNDED: bool>(position: u64) {
+        let list = List::<_, BOUNDED>::starting_at(position, usize::MAX);
         for round in 0..10 {
             for n in 0..round {
-                list.push((round, n)).expect("not closed");
+                send(&list, n);
+                // SAFETY: this thread is the one receiver.
+                assert_eq!(unsafe { list.len() }, n as usize + 1);
             }
-            // SAFETY: this thread is the one consumer.
-            unsafe {
-                assert_eq!(list.len(), round);
-                for n in 0..round {
-                    assert!(matches!(list.pop(), Pop::Message(message) if message == (round, n)));
-                }
-                assert!(matches!(list.pop(), Pop::Empty));
-                assert_eq!(list.len(), 0);
+            for n in 0..round {
+                // SAFETY: as above.
+                assert_eq!(unsafe { list.len() }, (round - n) as usize);
+                assert_eq!(pop(&list), Some(n));
             }
+            assert_eq!(pop(&list), None);
         }
     }
 
     #[test]
-    fn a_closed_list_keeps_what_it_has() {
-        let list = List::new();
-        list.push(1).expect("not closed");
-        list.close();
-        assert_eq!(list.push(2), Err(2));
-        // SAFETY: this thread is the one consumer.
-        unsafe {
-            assert!(matches!(list.pop(), Pop::Message(1)));
-            assert!(matches!(list.pop(), Pop::Empty));
-        }
+    fn messages_come_out_in_order_across_blocks() {
+        cross_blocks::<true>(0);
+        cross_blocks::<false>(0);
+    }
+
+    #[test]
+    fn messages_come_out_in_order_where_positions_start_again() {
+        cross_blocks::<true>(State::<true>::POSITIONS + 1 - 4 * LAP);
+        cross_blocks::<false>(State::<false>::POSITIONS + 1 - 4 * LAP);
+    }
+
+    #[test]
+    fn room_is_taken_with_the_position() {
+        let list = List::<_, true>::new(2);
+        send(&list, 1);
+        list.turnstile.try_take_room(1).expect("there is room");
+        assert!(matches!(list.claim(), Err(Refusal::Full)));
+        list.claim_with_room().write(2);
+        assert_eq!((pop(&list), pop(&list), pop(&list)), (Some(1), Some(2), None));
+        assert!(matches!(list.claim(), Err(Refusal::Full)), "it was not given back");
+        list.turnstile.give_back(2);
+        send(&list, 3);
     }
 }

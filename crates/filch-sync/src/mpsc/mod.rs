@@ -9,8 +9,9 @@ pub mod error;
 mod list;
 #[cfg(all(test, filch_loom))]
 mod loom_tests;
-mod rx_waker;
+mod state;
+mod turnstile;
 mod unbounded;
 
-pub use bounded::{OwnedPermit, Permit, Receiver, Sender, WeakSender, channel};
+pub use bounded::{OwnedPermit, Permit, PermitIterator, Receiver, Sender, WeakSender, channel};
 pub use unbounded::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel};

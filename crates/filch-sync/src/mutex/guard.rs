@@ -1,8 +1,8 @@
 //! The right to a locked value: borrowed, or keeping its lock alive.
-//!
-//! **Invariant:** a guard exists only while its lock is held, and its drop unlocks.
 
-use super::Mutex;
+use super::hold::Hold;
+use super::{MappedMutexGuard, Mutex, OwnedMappedMutexGuard};
+use crate::lock::foreign;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -23,10 +23,23 @@ use std::sync::Arc;
 /// fn assert_send<T: Send>() {}
 /// assert_send::<filch_sync::MutexGuard<'_, std::rc::Rc<i32>>>();
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let mutex = filch_sync::Mutex::new(vec![1, 2]);
+/// let mut guard = mutex.lock().await;
+/// guard.push(3);
+/// assert_eq!(*guard, [1, 2, 3]);
+/// drop(guard);
+/// assert!(mutex.try_lock().is_ok());
+/// # });
+/// ```
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized> {
-    mutex: &'a Mutex<T>,
+    hold: Hold<&'a Mutex<T>>,
     /// `Send`, `Sync` and the variance of what the guard gives access to: without it, `&Mutex<T>` would make the guard
     /// `Sync` for a `T` that is only `Send`.
     _value: PhantomData<&'a mut T>,
@@ -34,20 +47,67 @@ pub struct MutexGuard<'a, T: ?Sized> {
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// The caller holds the lock, and gives that right to the guard.
+    #[inline]
     pub(super) fn new(mutex: &'a Mutex<T>) -> Self {
-        MutexGuard { mutex, _value: PhantomData }
+        MutexGuard { hold: Hold::new(mutex), _value: PhantomData }
     }
 
     /// The lock that this guard holds.
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
-        this.mutex
+        this.hold.lock()
     }
-}
 
-impl<T: ?Sized> Drop for MutexGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.mutex.raw.unlock();
+    /// Narrows the guard to a part of the value. The lock is held as before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Mutex, MutexGuard};
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let mutex = Mutex::new((1, "one"));
+    /// let mut name = MutexGuard::map(mutex.lock().await, |pair| &mut pair.1);
+    /// *name = "uno";
+    /// assert!(mutex.try_lock().is_err());
+    /// drop(name);
+    /// assert_eq!(*mutex.lock().await, (1, "uno"));
+    /// # });
+    /// ```
+    pub fn map<U, F>(mut this: Self, f: F) -> MappedMutexGuard<'a, U>
+    where
+        U: ?Sized,
+        F: FnOnce(&mut T) -> &mut U,
+    {
+        let part: *mut U = foreign(|| f(&mut this));
+        MappedMutexGuard::new(this.hold.without_value(), part)
+    }
+
+    /// Narrows the guard to a part of the value, if there is that part.
+    ///
+    /// # Errors
+    /// If `f` says `None`: the guard itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Mutex, MutexGuard};
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let mutex = Mutex::new(vec![1]);
+    /// let whole = MutexGuard::try_map(mutex.lock().await, |list| list.get_mut(5)).unwrap_err();
+    /// let first = MutexGuard::try_map(whole, |list| list.first_mut()).unwrap();
+    /// assert_eq!(*first, 1);
+    /// # });
+    /// ```
+    pub fn try_map<U, F>(mut this: Self, f: F) -> Result<MappedMutexGuard<'a, U>, Self>
+    where
+        U: ?Sized,
+        F: FnOnce(&mut T) -> Option<&mut U>,
+    {
+        match foreign(|| f(&mut this).map(|part| part as *mut U)) {
+            Some(part) => Ok(MappedMutexGuard::new(this.hold.without_value(), part)),
+            None => Err(this),
+        }
     }
 }
 
@@ -57,7 +117,7 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: the guard holds the lock, and `&self` lends the value for reading only.
-        self.mutex.value.with(|value| unsafe { &*value })
+        self.hold.lock().value.with(|value| unsafe { &*value })
     }
 }
 
@@ -65,7 +125,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the guard holds the lock, and `&mut self` excludes any other use of it.
-        self.mutex.value.with_mut(|value| unsafe { &mut *value })
+        self.hold.lock().value.with_mut(|value| unsafe { &mut *value })
     }
 }
 
@@ -87,30 +147,91 @@ impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
 /// fn assert_sync<T: Sync>() {}
 /// assert_sync::<filch_sync::OwnedMutexGuard<std::cell::Cell<i32>>>();
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::Mutex;
+/// use std::sync::Arc;
+///
+/// # futures_lite::future::block_on(async {
+/// let mutex = Arc::new(Mutex::new(1));
+/// let guard = mutex.clone().lock_owned().await;
+/// let thread = std::thread::spawn(move || *guard + 1); // It takes the guard along.
+/// assert_eq!(thread.join().unwrap(), 2);
+/// assert!(mutex.try_lock().is_ok());
+/// # });
+/// ```
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
 pub struct OwnedMutexGuard<T: ?Sized> {
-    mutex: Arc<Mutex<T>>,
+    hold: Hold<Arc<Mutex<T>>>,
     /// `Send` and `Sync` of what the guard gives access to, as for [`MutexGuard`].
     _value: PhantomData<T>,
 }
 
 impl<T: ?Sized> OwnedMutexGuard<T> {
     /// The caller holds the lock, and gives that right to the guard.
+    #[inline]
     pub(super) fn new(mutex: Arc<Mutex<T>>) -> Self {
-        OwnedMutexGuard { mutex, _value: PhantomData }
+        OwnedMutexGuard { hold: Hold::new(mutex), _value: PhantomData }
     }
 
     /// The lock that this guard holds.
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
-        &this.mutex
+        this.hold.lock()
     }
-}
 
-impl<T: ?Sized> Drop for OwnedMutexGuard<T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.mutex.raw.unlock();
+    /// Narrows the guard to a part of the value. The lock is held as before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Mutex, OwnedMutexGuard};
+    /// use std::sync::Arc;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let mutex = Arc::new(Mutex::new((1, "one")));
+    /// let mut name = OwnedMutexGuard::map(mutex.clone().lock_owned().await, |pair| &mut pair.1);
+    /// *name = "uno";
+    /// assert!(mutex.try_lock().is_err());
+    /// # });
+    /// ```
+    pub fn map<U, F>(mut this: Self, f: F) -> OwnedMappedMutexGuard<T, U>
+    where
+        U: ?Sized,
+        F: FnOnce(&mut T) -> &mut U,
+    {
+        let part: *mut U = foreign(|| f(&mut this));
+        OwnedMappedMutexGuard::new(this.hold, part)
+    }
+
+    /// Narrows the guard to a part of the value, if there is that part.
+    ///
+    /// # Errors
+    /// If `f` says `None`: the guard itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Mutex, OwnedMutexGuard};
+    /// use std::sync::Arc;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let guard = Arc::new(Mutex::new(vec![1])).lock_owned().await;
+    /// let whole = OwnedMutexGuard::try_map(guard, |list| list.get_mut(5)).unwrap_err();
+    /// assert_eq!(*whole, [1]);
+    /// # });
+    /// ```
+    pub fn try_map<U, F>(mut this: Self, f: F) -> Result<OwnedMappedMutexGuard<T, U>, Self>
+    where
+        U: ?Sized,
+        F: FnOnce(&mut T) -> Option<&mut U>,
+    {
+        match foreign(|| f(&mut this).map(|part| part as *mut U)) {
+            Some(part) => Ok(OwnedMappedMutexGuard::new(this.hold, part)),
+            None => Err(this),
+        }
     }
 }
 
@@ -120,7 +241,7 @@ impl<T: ?Sized> Deref for OwnedMutexGuard<T> {
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: the guard holds the lock, and `&self` lends the value for reading only.
-        self.mutex.value.with(|value| unsafe { &*value })
+        self.hold.lock().value.with(|value| unsafe { &*value })
     }
 }
 
@@ -128,7 +249,7 @@ impl<T: ?Sized> DerefMut for OwnedMutexGuard<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the guard holds the lock, and `&mut self` excludes any other use of it.
-        self.mutex.value.with_mut(|value| unsafe { &mut *value })
+        self.hold.lock().value.with_mut(|value| unsafe { &mut *value })
     }
 }
 

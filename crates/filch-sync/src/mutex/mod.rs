@@ -4,8 +4,10 @@
 //! holds it: locking twice in one task waits for ever.
 
 mod guard;
+mod hold;
 #[cfg(all(test, filch_loom))]
 mod loom_tests;
+mod mapped_guard;
 mod raw;
 
 use crate::blocking::block_on;
@@ -15,12 +17,16 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use guard::{MutexGuard, OwnedMutexGuard};
+pub use mapped_guard::{MappedMutexGuard, OwnedMappedMutexGuard};
 
 /// An asynchronous lock around a value, whose guard may be held across an `await`.
 ///
 /// It is *eventually* fair: a lock that becomes free is taken by whoever comes first, which keeps the lock busy, but a
 /// waiter that was passed over a few times is handed the lock in its turn. Waiters are woken in the order in which they
 /// came.
+///
+/// A panic while the lock is held frees it, and the value stays as it is: there is no poisoning. A task that locks twice
+/// waits for itself.
 ///
 /// For a value that is never used across an `await`, `std::sync::Mutex` is the simpler choice.
 ///
@@ -77,17 +83,51 @@ impl<T> Mutex<T> {
 impl<T: ?Sized> Mutex<T> {
     /// Waits for the lock.
     ///
+    /// A waiter that was woken is the next one in line: while it is neither polled nor dropped, those behind it wait. So
+    /// poll it on, or drop it, before anything else is awaited.
+    ///
     /// # Cancel safety
     /// A dropped call has not locked; the place in the queue is lost. What it was granted goes to the next waiter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Mutex;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let names = Mutex::new(vec!["Ada"]);
+    /// names.lock().await.push("Grace");
+    /// assert_eq!(*names.lock().await, ["Ada", "Grace"]);
+    /// # });
+    /// ```
     pub async fn lock(&self) -> MutexGuard<'_, T> {
         self.raw.lock().await;
         MutexGuard::new(self)
     }
 
-    /// Waits for the lock; the guard keeps the `Mutex` alive and has no lifetime.
+    /// Waits for the lock, as [`lock`](Self::lock); the guard keeps the `Mutex` alive and has no lifetime.
     ///
     /// # Cancel safety
     /// A dropped call has not locked; the place in the queue is lost. What it was granted goes to the next waiter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Mutex, OwnedMutexGuard};
+    /// use std::sync::Arc;
+    ///
+    /// async fn begin(log: Arc<Mutex<String>>) -> OwnedMutexGuard<String> {
+    ///     let mut log = log.lock_owned().await;
+    ///     log.push_str("begin ");
+    ///     log
+    /// }
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let log = Arc::new(Mutex::new(String::new()));
+    /// begin(log.clone()).await.push_str("end");
+    /// assert_eq!(*log.lock().await, "begin end");
+    /// # });
+    /// ```
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         self.raw.lock().await;
         OwnedMutexGuard::new(self)
@@ -97,6 +137,15 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// If the lock is held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mutex = filch_sync::Mutex::new(1);
+    /// let guard = mutex.try_lock().unwrap();
+    /// assert!(mutex.try_lock().is_err());
+    /// # drop(guard);
+    /// ```
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         if self.raw.try_lock() { Ok(MutexGuard::new(self)) } else { Err(TryLockError(())) }
     }
@@ -105,6 +154,17 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// If the lock is held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let mutex = Arc::new(filch_sync::Mutex::new(1));
+    /// let guard = mutex.clone().try_lock_owned().unwrap();
+    /// assert!(mutex.try_lock_owned().is_err());
+    /// # drop(guard);
+    /// ```
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
         if self.raw.try_lock() { Ok(OwnedMutexGuard::new(self)) } else { Err(TryLockError(())) }
     }
@@ -133,9 +193,19 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
-    /// Blocks the thread until it has the lock; the guard keeps the `Mutex` alive and has no lifetime.
+    /// Blocks the thread until it has the lock, as [`blocking_lock`](Self::blocking_lock); the guard keeps the `Mutex`
+    /// alive and has no lifetime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let guard = Arc::new(filch_sync::Mutex::new(1)).blocking_lock_owned();
+    /// assert_eq!(*guard, 1);
+    /// ```
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        block_on(self.lock_owned())
+        if self.raw.try_lock() { OwnedMutexGuard::new(self) } else { block_on(self.lock_owned()) }
     }
 
     /// The value. No lock is needed: whoever has `&mut` is alone.
@@ -168,7 +238,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-/// The lock is held. From [`Mutex::try_lock`].
+/// The lock is held. From [`Mutex::try_lock`], [`RwLock::try_read`](crate::RwLock::try_read) and their kin.
 #[derive(Debug)]
 pub struct TryLockError(pub(crate) ());
 

@@ -78,6 +78,33 @@ impl Notify {
     ///
     /// # Cancel safety
     /// A dropped call gives the wake-up it received to the next waiter; the place in the queue is lost.
+    ///
+    /// # Examples
+    ///
+    /// To wait for a condition that others change and then notify of, make the future before the look:
+    ///
+    /// ```
+    /// use filch_sync::Notify;
+    /// use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    ///
+    /// static IS_DONE: AtomicBool = AtomicBool::new(false);
+    /// static CHANGED: Notify = Notify::new();
+    ///
+    /// let thread = std::thread::spawn(|| {
+    ///     IS_DONE.store(true, SeqCst);
+    ///     CHANGED.notify_waiters();
+    /// });
+    /// # futures_lite::future::block_on(async {
+    /// loop {
+    ///     let changed = CHANGED.notified();
+    ///     if IS_DONE.load(SeqCst) {
+    ///         break;
+    ///     }
+    ///     changed.await;
+    /// }
+    /// # });
+    /// # thread.join().unwrap();
+    /// ```
     #[inline]
     pub fn notified(&self) -> Notified<'_> {
         Notified::new(self)
@@ -87,22 +114,80 @@ impl Notify {
     ///
     /// # Cancel safety
     /// A dropped call gives the wake-up it received to the next waiter; the place in the queue is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Notify;
+    /// use std::sync::Arc;
+    ///
+    /// let notify = Arc::new(Notify::new());
+    /// let notified = notify.clone().notified_owned();
+    /// std::thread::spawn(move || notify.notify_waiters());
+    /// futures_lite::future::block_on(notified);
+    /// ```
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
         OwnedNotified::new(self)
     }
 
     /// Wakes the one who has waited longest, or keeps the wake-up for the next who comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Notify;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let notify = Notify::new();
+    /// notify.notify_one();
+    /// notify.notify_one(); // One is kept already.
+    /// notify.notified().await;
+    /// assert!(futures_lite::future::poll_once(notify.notified()).await.is_none());
+    /// # });
+    /// ```
     #[inline]
     pub fn notify_one(&self) {
         self.notify(End::Front, ONE);
     }
 
     /// Wakes the one who came last, or keeps the wake-up for the next who comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Notify;
+    /// use futures_lite::future::{block_on, poll_once};
+    /// use std::pin::pin;
+    ///
+    /// # block_on(async {
+    /// let notify = Notify::new();
+    /// let (mut first, mut last) = (pin!(notify.notified()), pin!(notify.notified()));
+    /// first.as_mut().enable();
+    /// last.as_mut().enable();
+    /// notify.notify_last();
+    /// assert!(poll_once(first).await.is_none());
+    /// last.await;
+    /// # });
+    /// ```
     pub fn notify_last(&self) {
         self.notify(End::Back, LAST);
     }
 
     /// Wakes all who wait, and makes every [`Notified`] ready that exists at this moment. Nothing is kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Notify;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let notify = Notify::new();
+    /// let made_before = notify.notified();
+    /// notify.notify_waiters();
+    /// made_before.await;
+    /// assert!(futures_lite::future::poll_once(notify.notified()).await.is_none());
+    /// # });
+    /// ```
     pub fn notify_waiters(&self) {
         let mut state = self.state.load(Relaxed);
         while state & WAITERS == 0 {
@@ -117,9 +202,9 @@ impl Notify {
                 Err(actual) => state = actual,
             }
         }
-        let list = self.queue.lock();
+        let mut list = self.queue.lock();
         self.state.fetch_add(GENERATION, Release); // ORDERING: [notify] as above.
-        let list = self.wake_earlier(list);
+        self.wake_earlier(&mut list);
         self.note_waiters(&list);
     }
 
@@ -147,11 +232,12 @@ impl Notify {
 
     #[cold]
     fn notify_waiter(&self, end: End, grant: Grant) {
-        let list = self.queue.lock();
+        let mut list = self.queue.lock();
         // Those are ready; the wake-up belongs to one who is not.
-        let mut list = self.wake_earlier(list);
+        self.wake_earlier(&mut list);
         while list.is_full() {
-            list = self.wake_earlier(list.relieve());
+            list.relieve();
+            self.wake_earlier(&mut list);
         }
         let found = match end {
             End::Front => list.grant_front(grant),
@@ -165,18 +251,17 @@ impl Notify {
     }
 
     /// Grants all who were queued in an earlier generation.
-    fn wake_earlier<'q>(&self, mut list: Locked<'q>) -> Locked<'q> {
+    fn wake_earlier(&self, list: &mut Locked<'_>) {
         while let Some(seat) = list.seat(End::Front) {
             if seat.asked == self.generation() {
                 break;
             }
             if list.is_full() {
-                list = list.relieve();
+                list.relieve();
             } else {
                 list.grant_front(ALL);
             }
         }
-        list
     }
 
     /// Under the queue's lock: clears `WAITERS` if nobody waits.

@@ -42,6 +42,22 @@ impl<'a> Notified<'a> {
 
     /// Takes the place in the queue that the first poll would take, so that a [`Notify::notify_one`] from here on reaches
     /// it. Says whether it has been woken already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Notify;
+    /// use std::pin::pin;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let notify = Notify::new();
+    /// let mut notified = pin!(notify.notified());
+    /// assert!(!notified.as_mut().enable());
+    /// // … look whether there is something to wait for …
+    /// notify.notify_one();
+    /// notified.await;
+    /// # });
+    /// ```
     pub fn enable(self: Pin<&mut Self>) -> bool {
         self.project().wait.poll_woken(None).is_ready()
     }
@@ -63,6 +79,20 @@ impl OwnedNotified {
 
     /// Takes the place in the queue that the first poll would take, so that a [`Notify::notify_one`] from here on reaches
     /// it. Says whether it has been woken already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Notify;
+    /// use std::pin::pin;
+    /// use std::sync::Arc;
+    ///
+    /// let notify = Arc::new(Notify::new());
+    /// let mut notified = pin!(notify.clone().notified_owned());
+    /// assert!(!notified.as_mut().enable());
+    /// notify.notify_one();
+    /// assert!(notified.as_mut().enable());
+    /// ```
     pub fn enable(self: Pin<&mut Self>) -> bool {
         self.project().wait.poll_woken(None).is_ready()
     }

@@ -1,49 +1,74 @@
 //! What the two ends of a channel share: a word, a value, and a waker for each end.
 //!
-//! The word says who may touch what; nothing is locked.
+//! The word says who may touch what; nothing is locked, and no references are counted.
 //!
-//! | cell | the sender may | the receiver may |
+//! | | the sender may | the receiver may |
 //! |---|---|---|
 //! | `value` | write it before `COMPLETE`; take it back if `CLOSED` came first | take it after `COMPLETE` |
-//! | `rx_waker` | read it, when its step to `COMPLETE` saw `RX_WAKER` | read it; write it while `RX_WAKER` is clear and `COMPLETE` was not set |
-//! | `tx_waker` | read it; write it while `TX_WAKER` is clear and `CLOSED` was not set | read it, when its step to `CLOSED` saw `TX_WAKER` |
+//! | `rx_waker` | have it, if its step to `COMPLETE` cleared `RX_WAKER` | write it while `RX_WAKER` is clear |
+//! | `tx_waker` | write it while `TX_WAKER` is clear and `CLOSED` was not set | read it, when its step to `CLOSED` saw `TX_WAKER` |
+//! | all of it | free it, if its step to `COMPLETE` saw `GONE` | free it after `COMPLETE`, unless it made the step to `GONE` |
 //!
-//! The race of a waiting end against a deciding one is settled on the one word: the waiting end stores its waker, *then*
-//! sets its bit, and the answer of that step tells whether the decision came first.
+//! `COMPLETE` is the sender's last touch, and `GONE` the receiver's: the one that is second frees the channel.
+//!
+//! **The races.** *Waiting against deciding* is settled on the one word: the waiting end stores its waker, *then* sets its
+//! bit, and the answer of that step tells whether the decision came first.
+//!
+//! *Waking against freeing.* Once `COMPLETE` is set the receiver may take the value and free the channel, so the sender
+//! copies the waker *before*, and its step to `COMPLETE` fails if the word has changed meanwhile. The receiver changes the
+//! word before it changes the waker, and again after, by a generation that is never the same again: so if the step
+//! succeeds, the copy is the waker, and the sender is its owner.
 
+use super::waker::WakerCell;
+use crate::lock::foreign;
 use filch_core::sys::cell::UnsafeCell;
 use filch_core::sys::sync::atomic::{AtomicUsize, Ordering::*};
 use std::fmt;
+use std::ptr::NonNull;
 use std::task::{Poll, Waker};
 
-/// The sender is done: the value is there, or never will be.
+/// The sender is gone: the value is there, or never will be.
 pub(super) const COMPLETE: usize = 1;
 /// The receiver wants no value.
 pub(super) const CLOSED: usize = 2;
-const RX_WAKER: usize = 4;
-const TX_WAKER: usize = 8;
+/// The receiver is gone.
+const GONE: usize = 4;
+pub(super) const RX_WAKER: usize = 8;
+const TX_WAKER: usize = 16;
+/// The rest of the word counts the wakers of the receiver. It may wrap, for an old word to be mistaken for a new one would
+/// take all of 2²⁷ wakers (with 32 bits) while the sender is between two instructions.
+const GENERATION: usize = 32;
 
 pub(super) struct Channel<T> {
     pub(super) state: AtomicUsize,
     value: UnsafeCell<Option<T>>,
-    rx_waker: UnsafeCell<Option<Waker>>,
+    pub(super) rx_waker: WakerCell,
     tx_waker: UnsafeCell<Option<Waker>>,
 }
 
-// SAFETY: the value is written by one end and taken by the other, never shared: sending it is all that happens to it.
-// Wakers are `Send` and `Sync`.
-unsafe impl<T: Send> Send for Channel<T> {}
-// SAFETY: as above; the table in the module's documentation keeps the ends apart.
-unsafe impl<T: Send> Sync for Channel<T> {}
+/// The receiver wants no value.
+pub(super) struct Closed;
 
 impl<T> Channel<T> {
-    pub(super) fn new() -> Self {
-        Channel {
-            state: AtomicUsize::new(0),
-            value: UnsafeCell::new(None),
-            rx_waker: UnsafeCell::new(None),
-            tx_waker: UnsafeCell::new(None),
-        }
+    pub(super) fn allocate() -> NonNull<Self> {
+        let mut channel = Box::<Self>::new_uninit();
+        let this = channel.as_mut_ptr();
+        // SAFETY: `this` is valid for writes; each field is written in its place, for a value may be large for a stack.
+        let channel = unsafe {
+            (&raw mut (*this).state).write(AtomicUsize::new(0));
+            (&raw mut (*this).value).write(UnsafeCell::new(None));
+            (&raw mut (*this).rx_waker).write(WakerCell::new());
+            (&raw mut (*this).tx_waker).write(UnsafeCell::new(None));
+            channel.assume_init()
+        };
+        NonNull::from(Box::leak(channel))
+    }
+
+    /// # Safety
+    /// The channel is the caller's by the table in the module's documentation, and is not used again.
+    unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: it came from a box, and the caller is alone with it.
+        foreign(|| drop(unsafe { Box::from_raw(this.as_ptr()) }));
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -56,80 +81,134 @@ impl<T> Channel<T> {
         self.state.load(Acquire) & CLOSED != 0
     }
 
-    /// The sender's last step but for giving up: sends, or gives the value back if the receiver wants none.
+    /// Sends and is done, with a waker to wake; or gives the value back if the receiver wants none.
     ///
     /// # Safety
-    /// The caller is the sender, and neither sent nor gave up before.
-    pub(super) unsafe fn send(&self, value: T) -> Result<(), T> {
+    /// The caller is the sender. After `Ok` it uses the channel no more.
+    pub(super) unsafe fn send(&self, value: T) -> Result<Option<Waker>, T> {
         // SAFETY: before `COMPLETE` the value is the sender's.
         self.value.with_mut(|cell| unsafe { *cell = Some(value) });
-        let mut state = self.state.load(Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { self.complete() }.map_err(|Closed| {
+            // SAFETY: the step to `COMPLETE` was not made, so the value is still the sender's.
+            let value = self.value.with_mut(|cell| unsafe { (*cell).take() });
+            value.expect("written above, and the receiver takes it after COMPLETE only")
+        })
+    }
+
+    /// The sender's last touch if the receiver may want a value. Gives the receiver's waker.
+    ///
+    /// # Safety
+    /// The caller is the sender. After `Ok` it uses the channel no more.
+    unsafe fn complete(&self) -> Result<Option<Waker>, Closed> {
+        // ORDERING: [rx] Acquire to copy the waker that belongs to this word.
+        let mut state = self.state.load(Acquire);
         while state & CLOSED == 0 {
-            // ORDERING: [value] Release publishes the value to `is_complete`, [rx] Acquire to read the waker.
-            match self.state.compare_exchange_weak(state, state | COMPLETE, AcqRel, Relaxed) {
+            let copy = self.rx_waker.copy();
+            let complete = (state | COMPLETE) & !RX_WAKER;
+            // ORDERING: [value] Release publishes the value to `is_complete`; [rx] on failure as above.
+            match self.state.compare_exchange_weak(state, complete, Release, Acquire) {
+                // SAFETY: the word is the one that went with the copied waker, and this step made it the sender's.
+                Ok(_) => return Ok((state & RX_WAKER != 0).then(|| unsafe { copy.into_waker() })),
+                Err(actual) => state = actual,
+            }
+        }
+        Err(Closed)
+    }
+
+    /// The sender's end, without a value.
+    ///
+    /// # Safety
+    /// The caller is the sender, which uses the channel no more.
+    pub(super) unsafe fn leave_by_sender(this: NonNull<Self>) {
+        // SAFETY: the sender has not completed, so the channel is alive; this is its last step, in either case.
+        match unsafe { this.as_ref().complete() } {
+            Ok(waker) => wake(waker),
+            Err(Closed) => {
+                // SAFETY: as above.
+                // ORDERING: [gone] whoever is second frees what the other one has used.
+                let before = unsafe { this.as_ref() }.state.fetch_or(COMPLETE, AcqRel);
+                if before & GONE != 0 {
+                    // SAFETY: the receiver is gone, and took its waker along.
+                    unsafe { Self::free(this) };
+                }
+            }
+        }
+    }
+
+    /// The receiver's end after `COMPLETE`. Gives the value, if there is one.
+    ///
+    /// # Safety
+    /// The caller is the receiver, which saw `COMPLETE` and uses the channel no more.
+    pub(super) unsafe fn finish(this: NonNull<Self>) -> Option<T> {
+        // SAFETY: after `COMPLETE` everything is the receiver's. Its waker is there if the bit is still set: then the sender
+        // left it.
+        unsafe {
+            let channel = this.as_ref();
+            let value = channel.value.with_mut(|cell| (*cell).take());
+            // Relaxed: nobody else changes the word any more.
+            let has_waker = channel.state.load(Relaxed) & RX_WAKER != 0;
+            let waker = has_waker.then(|| channel.rx_waker.copy().into_waker());
+            Self::free(this);
+            foreign(|| drop(waker));
+            value
+        }
+    }
+
+    /// The receiver's end, at any time. A value that was sent is dropped.
+    ///
+    /// # Safety
+    /// The caller is the receiver, which uses the channel no more.
+    pub(super) unsafe fn leave_by_receiver(this: NonNull<Self>) {
+        // SAFETY: the receiver is not gone, so the channel is alive up to the step to `GONE`, or to `finish`.
+        let channel = unsafe { this.as_ref() };
+        // ORDERING: [value] as in `is_complete`.
+        let mut state = channel.state.load(Acquire);
+        while state & COMPLETE == 0 {
+            if state & (TX_WAKER | CLOSED) == TX_WAKER {
+                let _leave = LeaveByReceiver(this); // Once it is closed, also if the sender's waker panics.
+                // SAFETY: the caller is the receiver. The sender's waker can be used now, but not after the step to `GONE`.
+                unsafe { channel.close() };
+                return;
+            }
+            let copy = channel.rx_waker.copy();
+            let gone = (state | CLOSED | GONE) & !RX_WAKER;
+            // ORDERING: [gone] [closed] Release publishes what was done before; [value] on failure as above.
+            match channel.state.compare_exchange_weak(state, gone, Release, Acquire) {
                 Ok(_) => {
-                    self.wake_receiver(state);
-                    return Ok(());
+                    // SAFETY: the waker was stored and is ours: nobody but this thread changes it, and this step took it
+                    // from the sender's sight. Why at once: the sender may live long, and it keeps a task alive.
+                    let waker = (state & RX_WAKER != 0).then(|| unsafe { copy.into_waker() });
+                    foreign(|| drop(waker));
+                    return;
                 }
                 Err(actual) => state = actual,
             }
         }
-        // SAFETY: the step to `COMPLETE` was not made and never will be, so the value is still the sender's.
-        let value = self.value.with_mut(|cell| unsafe { (*cell).take() });
-        Err(value.expect("written above, and the receiver takes it after COMPLETE only"))
+        // SAFETY: the sender is done, and this is the receiver's last step.
+        let value = unsafe { Self::finish(this) };
+        foreign(|| drop(value));
     }
 
-    /// The sender's last step without a value.
-    pub(super) fn give_up(&self) {
-        // ORDERING: [rx] Acquire to read the waker; [value] Release: the receiver sees what was done before.
-        let before = self.state.fetch_or(COMPLETE, AcqRel);
-        if before & CLOSED == 0 {
-            self.wake_receiver(before);
-        }
-    }
-
-    /// Called by the sender after its step from `before` to `COMPLETE`.
-    pub(super) fn wake_receiver(&self, before: usize) {
-        if before & RX_WAKER != 0 {
-            // SAFETY: the step saw `RX_WAKER`, so the waker is stored, and the receiver writes it no more.
-            self.rx_waker.with(|waker| unsafe { wake(&*waker) });
-        }
-    }
-
-    /// The value, if there is one.
-    ///
     /// # Safety
     /// The caller is the receiver, and `COMPLETE` is set.
-    pub(super) unsafe fn take(&self) -> Option<T> {
-        // SAFETY: after `COMPLETE` the value is the receiver's.
-        self.value.with_mut(|cell| unsafe { (*cell).take() })
-    }
-
-    /// # Safety
-    /// As for `take`.
     pub(super) unsafe fn has_value(&self) -> bool {
         // SAFETY: after `COMPLETE` the value is the receiver's.
         self.value.with(|cell| unsafe { (*cell).is_some() })
     }
 
-    /// Wants no value, and wakes a sender that waits for that. Says whether the sender had completed before.
-    pub(super) fn close(&self) -> bool {
+    /// Wants no value, and wakes a sender that waits for that.
+    ///
+    /// # Safety
+    /// The caller is the receiver.
+    pub(super) unsafe fn close(&self) {
         // ORDERING: [tx] Acquire to read the waker; [closed] Release publishes what was done before.
         let before = self.state.fetch_or(CLOSED, AcqRel);
         if before & (COMPLETE | CLOSED | TX_WAKER) == TX_WAKER {
-            // SAFETY: this step saw `TX_WAKER`, so the waker is stored, and the sender writes it no more.
-            self.tx_waker.with(|waker| unsafe { wake(&*waker) });
+            // SAFETY: this step saw `TX_WAKER`, so the waker is stored, and the sender writes it no more. It is not freed,
+            // for the receiver is not gone.
+            self.tx_waker.with(|waker| unsafe { wake_by_ref(&*waker) });
         }
-        before & COMPLETE != 0
-    }
-
-    /// Drops the receiver's waker, which may keep a task alive.
-    ///
-    /// # Safety
-    /// The caller is the receiver, closed the channel before the sender completed, and does not wait any more.
-    pub(super) unsafe fn drop_rx_waker(&self) {
-        // SAFETY: the sender's step to `COMPLETE` sees `CLOSED`, and leaves the waker alone.
-        drop(self.rx_waker.with_mut(|waker| unsafe { (*waker).take() }));
     }
 
     /// Ready when the sender is done, or has nowhere to send to.
@@ -137,65 +216,90 @@ impl<T> Channel<T> {
     /// # Safety
     /// The caller is the receiver.
     pub(super) unsafe fn poll_complete(&self, waker: &Waker) -> Poll<()> {
-        // SAFETY: the receiver waits in `rx_waker`.
-        unsafe { self.poll_decided(COMPLETE | CLOSED, RX_WAKER, &self.rx_waker, waker) }
+        // ORDERING: [value] who sees the decision sees what was done before it.
+        let state = self.state.load(Acquire);
+        if state & (COMPLETE | CLOSED) != 0 {
+            return Poll::Ready(());
+        }
+        if state & RX_WAKER != 0 {
+            // SAFETY: only this end changes the waker. If the sender takes it meanwhile, it wakes the task; nothing but its
+            // address is looked at here.
+            if unsafe { self.rx_waker.copy().into_lent() }.will_wake(waker) {
+                return Poll::Pending;
+            }
+        }
+        let waker = foreign(|| waker.clone()); // Before anything is changed.
+        let mut former = None;
+        if state & RX_WAKER != 0 {
+            // ORDERING: [value] as the load above.
+            if self.state.fetch_and(!RX_WAKER, Acquire) & COMPLETE != 0 {
+                foreign(|| drop(waker));
+                return Poll::Ready(());
+            }
+            // SAFETY: the sender did not take it and will not, for the bit is clear.
+            former = Some(unsafe { self.rx_waker.copy().into_waker() });
+        }
+        self.rx_waker.put(waker);
+        // ORDERING: [rx] Release publishes the waker to `complete`; [value] Acquire as the load above.
+        let before = self.state.fetch_add(RX_WAKER + GENERATION, AcqRel);
+        foreign(|| drop(former)); // After everything is changed.
+        if before & COMPLETE != 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Ready when the receiver wants no value.
     ///
     /// # Safety
-    /// The caller is the sender, and has neither sent nor given up.
+    /// The caller is the sender, and has neither sent nor left.
     pub(super) unsafe fn poll_closed(&self, waker: &Waker) -> Poll<()> {
-        // SAFETY: the sender waits in `tx_waker`.
-        unsafe { self.poll_decided(CLOSED, TX_WAKER, &self.tx_waker, waker) }
-    }
-
-    /// Ready when one of the bits in `decided` is set; else `waker` is stored in `cell`, and `stored` says so.
-    ///
-    /// # Safety
-    /// The caller is the end that waits in `cell`, and `stored` and `decided` are the bits that go with it.
-    unsafe fn poll_decided(
-        &self,
-        decided: usize,
-        stored: usize,
-        cell: &UnsafeCell<Option<Waker>>,
-        waker: &Waker,
-    ) -> Poll<()> {
-        // ORDERING: [value] [closed] who sees the decision sees what was done before it.
+        // ORDERING: [closed] who sees the decision sees what was done before it.
         let state = self.state.load(Acquire);
-        if state & decided != 0 {
+        if state & CLOSED != 0 {
             return Poll::Ready(());
         }
-        if state & stored != 0 {
+        if state & TX_WAKER != 0 {
             // SAFETY: this end alone writes the cell; it reads here.
-            let is_same = cell.with(|cell| unsafe {
+            let is_same = self.tx_waker.with(|cell| unsafe {
                 (*cell).as_ref().is_some_and(|stored| stored.will_wake(waker))
             });
             if is_same {
                 return Poll::Pending;
             }
         }
-        let waker = waker.clone(); // Foreign code, before anything is changed.
-        if state & stored != 0 {
-            // ORDERING: [rx] [tx] Acquire, [value] [closed]: as the load above.
-            let before = self.state.fetch_and(!stored, Acquire);
-            if before & decided != 0 {
-                return Poll::Ready(());
-            }
+        let waker = foreign(|| waker.clone()); // Before anything is changed.
+        // ORDERING: [closed] as the load above.
+        if state & TX_WAKER != 0 && self.state.fetch_and(!TX_WAKER, Acquire) & CLOSED != 0 {
+            foreign(|| drop(waker));
+            return Poll::Ready(());
         }
-        // SAFETY: the bit is clear and there was no decision, so the other end does not read the cell: to do so, its
+        // SAFETY: the bit is clear and the channel was not closed, so the receiver does not read the cell: to do so, its
         // step must see the bit.
-        let former = cell.with_mut(|cell| unsafe { (*cell).replace(waker) });
-        // ORDERING: [rx] [tx] Release publishes the waker to the deciding step; Acquire as the load above.
-        let before = self.state.fetch_or(stored, AcqRel);
-        drop(former); // Foreign code, after everything is changed.
-        if before & decided != 0 { Poll::Ready(()) } else { Poll::Pending }
+        let former = self.tx_waker.with_mut(|cell| unsafe { (*cell).replace(waker) });
+        // ORDERING: [tx] Release publishes the waker to `close`; [closed] Acquire as the load above.
+        let before = self.state.fetch_or(TX_WAKER, AcqRel);
+        foreign(|| drop(former)); // After everything is changed.
+        if before & CLOSED != 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
-fn wake(waker: &Option<Waker>) {
+/// The receiver's end, when dropped.
+struct LeaveByReceiver<T>(NonNull<Channel<T>>);
+
+impl<T> Drop for LeaveByReceiver<T> {
+    fn drop(&mut self) {
+        // SAFETY: made by the receiver, at its end.
+        unsafe { Channel::leave_by_receiver(self.0) };
+    }
+}
+
+pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
-        waker.wake_by_ref();
+        foreign(|| waker.wake());
+    }
+}
+
+fn wake_by_ref(waker: &Option<Waker>) {
+    if let Some(waker) = waker {
+        foreign(|| waker.wake_by_ref());
     }
 }
 

@@ -85,21 +85,52 @@ fn both_wakers_may_change() {
     });
 }
 
-/// A decision that looks at the word and writes it in two steps.
-fn broken_give_up<T>(channel: &Channel<T>) {
-    let before = channel.state.load(Acquire);
-    channel.state.store(before | COMPLETE, Release);
-    channel.wake_receiver(before);
+#[test]
+fn both_ends_may_leave_while_they_wait() {
+    check(|| {
+        let (mut sender, mut receiver) = channel::<Box<i32>>();
+        let thread = thread::spawn(move || {
+            let _ = poll(pin!(sender.closed()));
+            drop(sender);
+        });
+        let _ = poll(pin!(&mut receiver));
+        drop(receiver);
+        joined(thread);
+    });
 }
 
+#[test]
+fn a_closed_channel_is_freed_once() {
+    check(|| {
+        let (sender, mut receiver) = channel::<Box<i32>>();
+        let thread = thread::spawn(move || drop(sender));
+        let _ = poll(pin!(&mut receiver));
+        receiver.close();
+        let _ = receiver.try_recv();
+        drop(receiver);
+        joined(thread);
+    });
+}
+
+/// Ends a sender without its drop.
+fn ending<T>(sender: Sender<T>, end: impl FnOnce(&Channel<T>)) {
+    end(std::mem::ManuallyDrop::new(sender).channel());
+}
+
+/// A decision that looks at the word and writes it in two steps.
 #[test]
 #[ignore = "fails: run by the test below"]
 fn broken_decision_in_two_steps() {
     check(|| {
-        let (mut sender, receiver) = channel::<i32>();
+        let (sender, receiver) = channel::<i32>();
         let thread = thread::spawn(move || {
-            sender.is_done = true;
-            broken_give_up(&sender.channel);
+            ending(sender, |channel| {
+                let before = channel.state.load(Acquire);
+                let waker = (before & channel::RX_WAKER != 0).then(|| channel.rx_waker.copy());
+                channel.state.store((before | COMPLETE) & !channel::RX_WAKER, Release);
+                // SAFETY: none; the model must fail before, or here.
+                channel::wake(waker.map(|copy| unsafe { copy.into_waker() }));
+            });
         });
         assert!(block_on(receiver).is_err());
         joined(thread);
@@ -109,4 +140,27 @@ fn broken_decision_in_two_steps() {
 #[test]
 fn a_decision_in_two_steps_is_rejected() {
     assert_rejected("oneshot::loom_tests::broken_decision_in_two_steps");
+}
+
+/// A decision that does not notice that the waker was exchanged after it was copied.
+#[test]
+#[ignore = "fails: run by the test below"]
+fn broken_decision_with_a_former_waker() {
+    check(|| {
+        let (sender, mut receiver) = channel::<i32>();
+        let _ = poll(pin!(&mut receiver));
+        let thread = thread::spawn(move || {
+            ending(sender, |channel| {
+                let _the_former_does_nothing = channel.rx_waker.copy();
+                channel.state.fetch_or(COMPLETE, AcqRel);
+            });
+        });
+        assert!(block_on(receiver).is_err());
+        joined(thread);
+    });
+}
+
+#[test]
+fn a_decision_with_a_former_waker_is_rejected() {
+    assert_rejected("oneshot::loom_tests::broken_decision_with_a_former_waker");
 }

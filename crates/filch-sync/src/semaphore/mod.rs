@@ -98,6 +98,14 @@ impl Semaphore {
     ///
     /// # Panics
     /// If that makes more than [`MAX_PERMITS`](Self::MAX_PERMITS) free ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::Semaphore::new(0);
+    /// semaphore.add_permits(2);
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
         assert!(n <= Self::MAX_PERMITS, "{n} {TOO_MANY}");
@@ -105,6 +113,14 @@ impl Semaphore {
     }
 
     /// Takes up to `n` free permits away for good, and says how many those were.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::Semaphore::new(3);
+    /// assert_eq!(semaphore.forget_permits(2), 2);
+    /// assert_eq!(semaphore.forget_permits(2), 1);
+    /// ```
     pub fn forget_permits(&self, n: usize) -> usize {
         let mut state = self.state.load(Relaxed);
         loop {
@@ -129,6 +145,18 @@ impl Semaphore {
     ///
     /// # Cancel safety
     /// A dropped call holds no permit; the place in the queue is lost. What it was granted goes to the next waiter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = filch_sync::Semaphore::new(1);
+    /// let permit = semaphore.acquire().await.unwrap();
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// drop(permit);
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// # });
+    /// ```
     pub async fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire_many(1).await
     }
@@ -140,6 +168,16 @@ impl Semaphore {
     ///
     /// # Cancel safety
     /// A dropped call holds no permit, also if some were set aside for it; the place in the queue is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = filch_sync::Semaphore::new(5);
+    /// let permits = semaphore.acquire_many(3).await.unwrap();
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (3, 2));
+    /// # });
+    /// ```
     pub async fn acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.wait_for(n as usize).await?;
         Ok(SemaphorePermit::new(self, n))
@@ -152,6 +190,20 @@ impl Semaphore {
     ///
     /// # Cancel safety
     /// A dropped call holds no permit; the place in the queue is lost. What it was granted goes to the next waiter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = Arc::new(Semaphore::new(2));
+    /// let permit = semaphore.clone().acquire_owned().await.unwrap();
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// # });
+    /// ```
     pub async fn acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.acquire_many_owned(1).await
     }
@@ -163,6 +215,19 @@ impl Semaphore {
     ///
     /// # Cancel safety
     /// A dropped call holds no permit, also if some were set aside for it; the place in the queue is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = Arc::new(Semaphore::new(5));
+    /// let permits = semaphore.clone().acquire_many_owned(3).await.unwrap();
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (3, 2));
+    /// # });
+    /// ```
     pub async fn acquire_many_owned(
         self: Arc<Self>,
         n: u32,
@@ -175,6 +240,17 @@ impl Semaphore {
     ///
     /// # Errors
     /// If none is free, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Semaphore, TryAcquireError};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire().unwrap();
+    /// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+    /// # drop(permit);
+    /// ```
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
@@ -183,6 +259,15 @@ impl Semaphore {
     ///
     /// # Errors
     /// If fewer are free, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::Semaphore::new(3);
+    /// let permits = semaphore.try_acquire_many(2).unwrap();
+    /// assert!(semaphore.try_acquire_many(2).is_err());
+    /// # drop(permits);
+    /// ```
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_take(n as usize)?;
         Ok(SemaphorePermit::new(self, n))
@@ -192,6 +277,18 @@ impl Semaphore {
     ///
     /// # Errors
     /// If none is free, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(1));
+    /// let permit = semaphore.clone().try_acquire_owned().unwrap();
+    /// assert!(semaphore.clone().try_acquire_owned().is_err());
+    /// # drop(permit);
+    /// ```
     pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.try_acquire_many_owned(1)
     }
@@ -200,6 +297,18 @@ impl Semaphore {
     ///
     /// # Errors
     /// If fewer are free, or if the semaphore is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(3));
+    /// let permits = semaphore.clone().try_acquire_many_owned(2).unwrap();
+    /// assert!(semaphore.clone().try_acquire_many_owned(2).is_err());
+    /// # drop(permits);
+    /// ```
     pub fn try_acquire_many_owned(
         self: Arc<Self>,
         n: u32,
@@ -212,6 +321,18 @@ impl Semaphore {
     ///
     /// # Errors
     /// If the semaphore is or gets closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    ///
+    /// static SEMAPHORE: Semaphore = Semaphore::new(0);
+    ///
+    /// let thread = std::thread::spawn(|| SEMAPHORE.add_permits(1));
+    /// assert_eq!(SEMAPHORE.blocking_acquire().unwrap().num_permits(), 1);
+    /// # thread.join().unwrap();
+    /// ```
     pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         block_on(self.acquire())
     }
@@ -220,6 +341,13 @@ impl Semaphore {
     ///
     /// # Errors
     /// If the semaphore is or gets closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::Semaphore::new(3);
+    /// assert_eq!(semaphore.blocking_acquire_many(2).unwrap().num_permits(), 2);
+    /// ```
     pub fn blocking_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         block_on(self.acquire_many(n))
     }
@@ -228,6 +356,16 @@ impl Semaphore {
     ///
     /// # Errors
     /// If the semaphore is or gets closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(1));
+    /// assert_eq!(semaphore.blocking_acquire_owned().unwrap().num_permits(), 1);
+    /// ```
     pub fn blocking_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
         block_on(self.acquire_owned())
     }
@@ -236,6 +374,16 @@ impl Semaphore {
     ///
     /// # Errors
     /// If the semaphore is or gets closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(3));
+    /// assert_eq!(semaphore.blocking_acquire_many_owned(2).unwrap().num_permits(), 2);
+    /// ```
     pub fn blocking_acquire_many_owned(
         self: Arc<Self>,
         n: u32,
@@ -244,12 +392,24 @@ impl Semaphore {
     }
 
     /// Lets nobody in any more: those who wait and those who come get an error. Permits that are held stay valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = filch_sync::Semaphore::new(0);
+    /// let (refused, ()) =
+    ///     futures_lite::future::zip(semaphore.acquire(), async { semaphore.close() }).await;
+    /// assert!(refused.is_err());
+    /// assert!(semaphore.is_closed());
+    /// # });
+    /// ```
     pub fn close(&self) {
         let mut list = self.queue.lock();
         self.state.fetch_or(CLOSED, Relaxed); // Relaxed: it is an answer, and publishes nothing.
         while let Some(seat) = list.seat(End::Front) {
             if list.is_full() {
-                list = list.relieve();
+                list.relieve();
                 continue;
             }
             self.put_back(seat.asked - seat.key);
@@ -261,11 +421,6 @@ impl Semaphore {
     /// Whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         self.state.load(Relaxed) & CLOSED != 0
-    }
-
-    /// As [`available_permits`](Self::available_permits), and sees what was done before they were given back.
-    pub(crate) fn available_permits_acquire(&self) -> usize {
-        self.state.load(Acquire) >> SHIFT // ORDERING: [permit] as for acquired ones.
     }
 
     pub(crate) fn wait_for(&self, n: usize) -> Acquire<'_> {
@@ -314,7 +469,7 @@ impl Semaphore {
                 break; // Why closed: `close` answers those who wait, in steps, and none of them may still get in.
             }
             if list.is_full() {
-                list = list.relieve();
+                list.relieve();
                 continue;
             }
             if n < seat.key {
@@ -325,7 +480,9 @@ impl Semaphore {
                 list.grant_front(ACQUIRED);
             }
         }
-        self.put_back(n);
+        if n != 0 {
+            self.put_back(n);
+        }
         self.note_waiters(&list);
     }
 
@@ -373,6 +530,9 @@ unsafe impl Waitable for Semaphore {
                 return Entry::Granted(REFUSED);
             }
             // While others wait there are no free permits, so that nobody is overtaken here.
+            if state == WAITERS && seat.asked != 0 {
+                return Entry::Queue(End::Back, seat.asked); // Under the lock, nobody else changes this word.
+            }
             let taken = seat.asked.min(state >> SHIFT);
             let waits = if taken < seat.asked { WAITERS } else { 0 };
             // ORDERING: [permit] who takes a permit sees what was done before it was given back.

@@ -21,6 +21,14 @@ impl<'a> SemaphorePermit<'a> {
     }
 
     /// Takes the permits out of circulation: they are not given back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::Semaphore::new(2);
+    /// semaphore.try_acquire().unwrap().forget();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     pub fn forget(mut self) {
         self.permits = 0;
     }
@@ -29,6 +37,15 @@ impl<'a> SemaphorePermit<'a> {
     ///
     /// # Panics
     /// If they are of different semaphores, or more than `u32::MAX` together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::Semaphore::new(3);
+    /// let mut permit = semaphore.try_acquire().unwrap();
+    /// permit.merge(semaphore.try_acquire_many(2).unwrap());
+    /// assert_eq!(permit.num_permits(), 3);
+    /// ```
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(std::ptr::eq(self.semaphore, other.semaphore), "{DIFFERENT}");
@@ -37,6 +54,16 @@ impl<'a> SemaphorePermit<'a> {
     }
 
     /// Makes a permit of `n` of these. `None` if there are fewer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::Semaphore::new(5);
+    /// let mut permits = semaphore.try_acquire_many(5).unwrap();
+    /// drop(permits.split(2).unwrap());
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (3, 2));
+    /// assert!(permits.split(4).is_none());
+    /// ```
     pub fn split(&mut self, n: usize) -> Option<Self> {
         let n = u32::try_from(n).ok()?;
         self.permits = self.permits.checked_sub(n)?;
@@ -79,6 +106,17 @@ impl OwnedSemaphorePermit {
     }
 
     /// Takes the permits out of circulation: they are not given back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(2));
+    /// semaphore.clone().try_acquire_owned().unwrap().forget();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     pub fn forget(mut self) {
         self.permits = 0;
     }
@@ -87,6 +125,18 @@ impl OwnedSemaphorePermit {
     ///
     /// # Panics
     /// If they are of different semaphores, or more than `u32::MAX` together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(3));
+    /// let mut permit = semaphore.clone().try_acquire_owned().unwrap();
+    /// permit.merge(semaphore.clone().try_acquire_many_owned(2).unwrap());
+    /// assert_eq!(permit.num_permits(), 3);
+    /// ```
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(Arc::ptr_eq(&self.semaphore, &other.semaphore), "{DIFFERENT}");
@@ -95,6 +145,18 @@ impl OwnedSemaphorePermit {
     }
 
     /// Makes a permit of `n` of these. `None` if there are fewer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(5));
+    /// let mut permits = semaphore.clone().try_acquire_many_owned(5).unwrap();
+    /// drop(permits.split(2).unwrap());
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (3, 2));
+    /// ```
     pub fn split(&mut self, n: usize) -> Option<Self> {
         let n = u32::try_from(n).ok()?;
         self.permits = self.permits.checked_sub(n)?;

@@ -3,6 +3,7 @@
 //! Not a general collection: it is filled once and emptied by its drop. A waker that panics does not stop the others;
 //! the first panic goes on in the caller when all are woken.
 
+use crate::lock::foreign;
 use std::any::Any;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -46,7 +47,7 @@ impl WakeBatch {
             // SAFETY: the first `n_wakers` entries are initialized; the count is zero already, so that none of them is
             // read a second time.
             let waker = unsafe { self.wakers[index].assume_init_read() };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| foreign(|| waker.wake()))) {
                 self.keep_panic(panic);
             }
         }

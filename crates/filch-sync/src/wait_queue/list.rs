@@ -86,6 +86,12 @@ impl Node {
         self.status.store(IDLE, Relaxed); // Relaxed: nobody but the owner looks at a node that is not linked.
     }
 
+    /// The owner, which is not linked, was given this without waiting for it any longer.
+    pub(crate) fn unlinked_to_granted(&self, grant: Grant) {
+        debug_assert_ne!(self.status(), Status::Waiting, "a linked waiter is granted by the list");
+        self.status.store(FIRST_GRANT + grant.0, Relaxed); // Relaxed: as above.
+    }
+
     /// Calls `f` with the links.
     ///
     /// # Safety
@@ -136,7 +142,7 @@ impl Node {
 /// At which end of the list a waiter enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It has waited before and was bypassed.
+    /// It goes before all others: it has waited before and was bypassed, or holds what the others wait for.
     Front,
     /// It comes last.
     Back,

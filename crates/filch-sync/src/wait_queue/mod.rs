@@ -4,10 +4,12 @@ mod batch;
 mod list;
 #[cfg(all(test, filch_loom))]
 mod loom_tests;
+#[cfg(all(test, not(any(filch_loom, filch_shuttle))))]
+mod tests;
 mod waiter;
 
+use crate::lock::{Held, Lock};
 use batch::WakeBatch;
-use filch_core::sys::sync::{Mutex, MutexGuard};
 use list::List;
 
 pub(crate) use list::{End, Grant, Status};
@@ -16,38 +18,52 @@ pub(crate) use waiter::{Entry, Seat, Waitable, Waiter};
 /// The queue of one primitive.
 #[derive(Debug)]
 pub(crate) struct WaitQueue {
-    list: Mutex<List>,
+    list: Lock<List>,
 }
 
 impl WaitQueue {
     filch_core::const_new! {
         pub(crate) const fn new() -> Self {
-            WaitQueue { list: Mutex::new(List::new()) }
+            WaitQueue { list: Lock::new(List::new()) }
         }
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked { list: self.list.lock(), wakes: WakeBatch::new(), queue: self }
+        Locked { list: Some(self.list.lock()), wakes: WakeBatch::new(), queue: self }
     }
 }
+
+const IT_IS_LOCKED: &str = "the queue is locked whenever its user is at work";
 
 /// A locked queue. Its drop unlocks, *then* wakes those who were granted something: the order of the fields matters.
 #[derive(Debug)]
 #[must_use = "a queue that is unlocked at once protects nothing"]
 pub(crate) struct Locked<'q> {
-    list: MutexGuard<'q, List>,
+    /// `None` only while `relieve` wakes.
+    list: Option<Held<'q, List>>,
     wakes: WakeBatch,
     queue: &'q WaitQueue,
 }
 
 impl Locked<'_> {
+    #[inline]
+    fn list(&self) -> &List {
+        self.list.as_ref().expect(IT_IS_LOCKED)
+    }
+
+    #[inline]
+    fn list_mut(&mut self) -> &mut List {
+        self.list.as_mut().expect(IT_IS_LOCKED)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.at(End::Front).is_none()
+        self.list().at(End::Front).is_none()
     }
 
     /// What is known about the waiter at `end`.
     pub(crate) fn seat(&self, end: End) -> Option<Seat> {
-        let node = self.list.at(end)?;
+        let node = self.list().at(end)?;
         // SAFETY: the lock is held.
         let key = unsafe { node.key() };
         Some(Seat { asked: node.asked, key, chance: None })
@@ -55,7 +71,7 @@ impl Locked<'_> {
 
     /// Changes the note about the first waiter, if there is one.
     pub(crate) fn set_front_key(&mut self, key: usize) {
-        if let Some(node) = self.list.at(End::Front) {
+        if let Some(node) = self.list().at(End::Front) {
             // SAFETY: the lock is held.
             unsafe { node.set_key(key) };
         }
@@ -73,7 +89,7 @@ impl Locked<'_> {
 
     fn grant(&mut self, end: End, grant: Grant) -> bool {
         // SAFETY: the lock is held.
-        let (found, waker) = unsafe { self.list.grant(end, grant) };
+        let (found, waker) = unsafe { self.list_mut().grant(end, grant) };
         if let Some(waker) = waker {
             self.wakes.push(waker);
         }
@@ -86,10 +102,9 @@ impl Locked<'_> {
     }
 
     /// Unlocks, wakes those who were granted something, and locks again: anything may have changed between.
-    pub(crate) fn relieve(self) -> Self {
-        let Locked { list, mut wakes, queue } = self;
-        drop(list);
-        wakes.wake_all();
-        Locked { list: queue.list.lock(), wakes, queue }
+    pub(crate) fn relieve(&mut self) {
+        self.list = None;
+        self.wakes.wake_all();
+        self.list = Some(self.queue.list.lock());
     }
 }

@@ -4,6 +4,7 @@
 
 use super::list::{End, Grant, Node, Status};
 use super::{Locked, WaitQueue};
+use crate::lock::foreign;
 use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use std::task::{Poll, Waker};
 ///
 /// # Safety
 /// - `queue` gives the same queue as long as the primitive lives.
-/// - No method puts another `Locked` in the place of the one it was lent.
+/// - No method puts another `Locked` in the place of the one it was lent, or relieves that one.
 pub(crate) unsafe trait Waitable {
     /// The queue of this primitive.
     fn queue(&self) -> &WaitQueue;
@@ -56,10 +57,26 @@ pub(crate) struct Seat {
 /// The answer to a waiter that is about to wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Entry {
-    /// It need not wait.
+    /// It need not wait: a final grant.
     Granted(Grant),
     /// It is queued at this end, with this note.
     Queue(End, usize),
+}
+
+/// A waker that is not in a node: to go in, or just taken out. Its drop is foreign code.
+struct Spare(Option<Waker>);
+
+impl Spare {
+    fn none() -> Self {
+        Spare(None)
+    }
+}
+
+impl Drop for Spare {
+    #[inline]
+    fn drop(&mut self) {
+        foreign(|| drop(self.0.take()));
+    }
 }
 
 /// One place in the queue of a primitive. Polled like a future, dropped at any time.
@@ -112,83 +129,95 @@ impl<P: Deref<Target: Waitable>> Waiter<P> {
 
     #[cold]
     fn poll_locked(self: Pin<&Self>, waker: Option<&Waker>) -> Poll<Grant> {
+        self.settle(waker);
+        // Why from the node: until here foreign code may have unwound, and what lies in the node is forwarded then.
+        self.take_final_grant().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Sees to it that the waiter has a final grant, or a place in the queue and `waker` in it.
+    fn settle(self: Pin<&Self>, waker: Option<&Waker>) {
         // Declared before the lock, thus dropped after it: dropping a waker runs foreign code.
-        let mut spare = match self.node.status() {
-            Status::Waiting => None,
-            _ => waker.cloned(),
-        };
+        let (mut spare, mut former) = (Spare::none(), Spare::none());
+        if self.node.status() != Status::Waiting {
+            spare.0 = foreign(|| waker.cloned());
+        }
         loop {
             let mut list = self.primitive.queue().lock();
-            if let Some(grant) = self.take_final_grant() {
-                return Poll::Ready(grant);
-            }
-            let answer = match self.node.status() {
-                Status::Waiting => self.stay(&mut list, waker, &mut spare),
-                _ if waker.is_some() != spare.is_some() => None,
-                _ => Some(self.enter(&mut list, &mut spare)),
+            let is_settled = match self.node.status() {
+                Status::Granted(grant) if self.primitive.is_final(grant) => true,
+                Status::Waiting => self.stay(&mut list, waker, &mut spare, &mut former),
+                Status::Idle | Status::Granted(_) => self.enter(&mut list, waker, &mut spare),
             };
-            if let Some(answer) = answer {
-                return answer;
+            if is_settled {
+                return;
             }
             drop(list);
-            spare = waker.cloned();
+            spare.0 = foreign(|| waker.cloned());
         }
     }
 
-    /// Under the lock, not linked: takes a place, unless the primitive has what is wanted.
-    fn enter(self: Pin<&Self>, list: &mut Locked<'_>, spare: &mut Option<Waker>) -> Poll<Grant> {
+    /// Under the lock, not linked: takes a place, unless the primitive has what is wanted. `false` asks for a clone.
+    fn enter(
+        self: Pin<&Self>,
+        list: &mut Locked<'_>,
+        waker: Option<&Waker>,
+        spare: &mut Spare,
+    ) -> bool {
+        if waker.is_some() != spare.0.is_some() {
+            return false;
+        }
         let chance = match self.node.status() {
             Status::Granted(grant) => Some(grant),
             _ => None,
         };
-        let entry = {
-            let seat = self.seat(list, chance);
-            self.primitive.enter(list, seat)
-        };
-        if chance.is_some() {
-            self.node.granted_to_idle();
-        }
-        match entry {
-            Entry::Granted(grant) => Poll::Ready(grant),
-            Entry::Queue(end, key) => {
-                // SAFETY: `list` holds the lock of the primitive's one queue; the node is not linked. It is pinned, so
-                // it does not move, and `drop` unlinks it before it is freed.
-                unsafe {
-                    self.node.set_key(key);
-                    self.node.swap_waker(spare);
-                    list.list.push(&self.get_ref().node, end);
-                }
-                Poll::Pending
+        let seat = self.seat(list, chance);
+        match self.primitive.enter(list, seat) {
+            Entry::Granted(grant) => {
+                debug_assert!(self.primitive.is_final(grant), "it would wait for ever");
+                self.node.unlinked_to_granted(grant);
             }
+            // SAFETY: `list` holds the lock of the primitive's one queue; the node is not linked. It is pinned, so it
+            // does not move, and `drop` unlinks it before it is freed.
+            Entry::Queue(end, key) => unsafe {
+                self.node.set_key(key);
+                self.node.swap_waker(&mut spare.0);
+                list.list_mut().push(&self.get_ref().node, end);
+            },
         }
+        true
     }
 
-    /// Under the lock, linked: leaves if it is served, else sees to it that `waker` is woken. `None` asks for a clone.
+    /// Under the lock, linked: leaves if it is served, else sees to it that `waker` is woken. `false` asks for a clone.
     fn stay(
         &self,
         list: &mut Locked<'_>,
         waker: Option<&Waker>,
-        spare: &mut Option<Waker>,
-    ) -> Option<Poll<Grant>> {
-        if let Some(grant) = self.primitive.revisit(self.seat(list, None)) {
-            *spare = self.leave(list);
-            return Some(Poll::Ready(grant));
+        spare: &mut Spare,
+        former: &mut Spare,
+    ) -> bool {
+        let seat = self.seat(list, None);
+        if let Some(grant) = self.primitive.revisit(seat) {
+            former.0 = self.leave(list);
+            self.node.unlinked_to_granted(grant);
+            return true;
         }
-        let Some(waker) = waker else { return Some(Poll::Pending) };
+        let Some(waker) = waker else { return true };
         // SAFETY: `list` holds the lock of the primitive's one queue.
         unsafe {
             if !self.node.will_wake(waker) {
-                spare.as_ref()?;
-                self.node.swap_waker(spare);
+                if spare.0.is_none() {
+                    return false;
+                }
+                self.node.swap_waker(&mut spare.0);
             }
         }
-        Some(Poll::Pending)
+        true
     }
 
     /// Under the lock, linked: unlinks and tells the primitive. The waker is the caller's to drop, unlocked.
     fn leave(&self, list: &mut Locked<'_>) -> Option<Waker> {
         // SAFETY: `list` holds the lock of the primitive's one queue, in which a waiting node is linked.
-        let waker = unsafe { list.list.remove(&self.node) };
+        let waker = unsafe { list.list_mut().remove(&self.node) };
         self.primitive.left(list);
         waker
     }
@@ -201,13 +230,13 @@ impl<P: Deref<Target: Waitable>> Waiter<P> {
 
     #[cold]
     fn cancel(&self) {
-        let mut _waker = None; // Declared before the lock, thus dropped after it.
+        let mut former = Spare::none(); // Declared before the lock, thus dropped after it.
         let mut grant = self.take_grant();
         if grant.is_none() {
             let mut list = self.primitive.queue().lock();
             grant = self.take_grant();
             if grant.is_none() {
-                _waker = self.leave(&mut list);
+                former.0 = self.leave(&mut list);
             }
         }
         // SAFETY: the node is not linked any more, and it is ours.

@@ -1,18 +1,18 @@
 //! Wakers that panic, and wakers that use the primitive which wakes them.
 
 use crate::tools::{Count, call, poll, poll_with, ready, unclonable};
-use filch_sync::{Mutex, Notify, Semaphore, oneshot};
+use filch_sync::{Event, Mutex, Notify, Semaphore, oneshot};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex};
 use std::task::Waker;
 
-fn explode() -> Waker {
+pub(crate) fn explode() -> Waker {
     call(|| std::panic::resume_unwind(Box::new("waker")))
 }
 
 #[track_caller]
-fn panics(f: impl FnOnce()) {
+pub(crate) fn panics(f: impl FnOnce()) {
     let panic =
         catch_unwind(AssertUnwindSafe(f)).expect_err("the waker's panic goes on in its caller");
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"waker"));
@@ -158,4 +158,68 @@ fn dropping_a_waker_may_use_the_primitive_that_held_it() {
     );
     drop(waiting);
     assert_eq!(semaphore.available_permits(), 2);
+}
+
+#[test]
+fn a_wake_up_of_all_is_one_instant_also_for_those_woken_later() {
+    let notify = Arc::new(Notify::new());
+    // Far behind those who are woken in one go with the first.
+    let last = Arc::new(StdMutex::new(Box::pin(notify.clone().notified_owned())));
+    let look = {
+        let (notify, last) = (notify.clone(), last.clone());
+        call(move || {
+            ready(last.lock().expect("no panic").as_mut());
+            assert!(poll(pin!(notify.notified())).is_pending(), "who comes now was not meant");
+        })
+    };
+    let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(notify.notified())).collect();
+    assert!(poll_with(waiting[0].as_mut(), &look).is_pending());
+    for wait in &mut waiting[1..] {
+        assert!(poll(wait.as_mut()).is_pending());
+    }
+    assert!(poll(last.lock().expect("no panic").as_mut()).is_pending());
+    notify.notify_waiters();
+    for mut wait in waiting {
+        ready(wait.as_mut());
+    }
+}
+
+#[test]
+fn who_waits_after_an_event_was_cleared_is_not_woken_with_those_before() {
+    let event = Arc::new(Event::new());
+    let late = Arc::new(StdMutex::new(Vec::new()));
+    let begin_late = {
+        let (event, late) = (event.clone(), late.clone());
+        call(move || {
+            event.clear();
+            let event = event.clone();
+            let mut waiting = Box::pin(async move { event.wait().await });
+            assert!(poll(waiting.as_mut()).is_pending());
+            late.lock().expect("no panic").push(waiting);
+        })
+    };
+    let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(event.wait())).collect();
+    for wait in &mut waiting {
+        assert!(poll_with(wait.as_mut(), &begin_late).is_pending());
+    }
+    event.set();
+    for mut wait in waiting {
+        ready(wait.as_mut());
+    }
+    let mut late = std::mem::take(&mut *late.lock().expect("no panic"));
+    assert!(late.iter_mut().all(|wait| poll(wait.as_mut()).is_pending()));
+    event.set();
+    for mut wait in late {
+        ready(wait.as_mut());
+    }
+}
+
+#[test]
+fn a_panicking_waker_does_not_keep_an_event_from_being_set() {
+    let event = Event::new();
+    let mut waiting = pin!(event.wait());
+    assert!(poll_with(waiting.as_mut(), &explode()).is_pending());
+    panics(|| event.set());
+    assert!(event.is_set());
+    ready(waiting);
 }

@@ -1,7 +1,9 @@
 //! Limits, wrong use and what it says, and what the types promise.
 
 use crate::tools::{poll, ready};
-use filch_sync::{Event, Mutex, MutexGuard, Notify, OwnedMutexGuard, Semaphore, futures, oneshot};
+use filch_sync::{
+    Event, Mutex, MutexGuard, Notify, OwnedMutexGuard, Semaphore, TryAcquireError, futures, oneshot,
+};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -14,7 +16,7 @@ static EVENT: Event = Event::new();
 
 /// What the panic of `f` says.
 #[track_caller]
-fn message<R>(f: impl FnOnce() -> R) -> String {
+pub(crate) fn message<R>(f: impl FnOnce() -> R) -> String {
     let Err(panic) = catch_unwind(AssertUnwindSafe(f)) else { panic!("expected a panic") };
     match panic.downcast::<String>() {
         Ok(message) => *message,
@@ -78,6 +80,20 @@ fn too_many_permits_for_those_who_wait_are_refused_too() {
     semaphore.add_permits(Semaphore::MAX_PERMITS);
     assert_eq!(semaphore.available_permits(), Semaphore::MAX_PERMITS - 1);
     drop(ready(waiting));
+}
+
+#[test]
+fn a_closed_semaphore_is_not_reopened_by_permits_that_are_forgotten_or_added() {
+    let semaphore = Semaphore::new(3);
+    let permit = semaphore.try_acquire().expect("three are free");
+    semaphore.close();
+    permit.forget();
+    assert_eq!(semaphore.forget_permits(9), 2);
+    semaphore.add_permits(1);
+    assert!(semaphore.is_closed());
+    assert_eq!(semaphore.try_acquire().err(), Some(TryAcquireError::Closed));
+    assert!(ready(pin!(semaphore.acquire())).is_err());
+    assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! Channels: order, room, ends, and what a cancelled call leaves.
 
-use crate::tools::{Count, block_on, call, poll, poll_n_then_drop, poll_with, ready};
+mod conservation;
+mod foreign_code;
+
+use crate::tools::{Count, block_on, call, poll, poll_with, ready};
 use filch_core::coop::{Budget, with_budget};
 use filch_sync::mpsc::error::{SendError, TryRecvError, TrySendError};
 use filch_sync::mpsc::{self, Permit, Receiver, Sender};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::task::Poll;
 use std::thread;
 
 #[test]
@@ -65,7 +69,7 @@ fn ready_or_block<F: Future>(future: F) -> F::Output {
     let thread = thread::current();
     let waker = call(move || thread.unpark());
     loop {
-        if let std::task::Poll::Ready(output) = poll_with(future.as_mut(), &waker) {
+        if let Poll::Ready(output) = poll_with(future.as_mut(), &waker) {
             return output;
         }
         thread::park();
@@ -152,40 +156,45 @@ fn a_dropped_receiver_drops_what_waits() {
     assert_eq!(Arc::strong_count(&value), 1, "with the last sender goes what nobody could receive");
 }
 
+struct Fragile(bool, Arc<AtomicUsize>);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        self.1.fetch_add(1, SeqCst);
+        assert!(!self.0, "a message panics");
+    }
+}
+
 #[test]
 fn a_message_that_panics_in_its_drop_keeps_no_other() {
-    struct Message(bool, Arc<AtomicUsize>);
-    impl Drop for Message {
-        fn drop(&mut self) {
-            self.1.fetch_add(1, SeqCst);
-            assert!(!self.0, "a message panics");
-        }
-    }
     let n_dropped = Arc::new(AtomicUsize::new(0));
     let (sender, receiver) = mpsc::unbounded_channel();
     for n in 0..100 {
-        assert!(sender.send(Message(n == 40, n_dropped.clone())).is_ok());
+        assert!(sender.send(Fragile(n == 40, n_dropped.clone())).is_ok());
     }
     assert!(catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err());
     assert_eq!(n_dropped.load(SeqCst), 100);
 }
 
 #[test]
-fn a_cancelled_call_loses_no_message_and_no_room() {
-    for n in 0..4 {
-        let (sender, mut receiver) = mpsc::channel(1);
-        assert!(poll_n_then_drop(n, receiver.recv()).is_none());
-        assert!(poll_n_then_drop(n, receiver.recv_many(&mut Vec::new(), 3)).is_none());
-        assert!(poll_n_then_drop(n, sender.closed()).is_none());
-        drop(poll_n_then_drop(n, sender.reserve()));
-        sender.try_send(1).expect("there is room");
-        assert!(poll_n_then_drop(n, sender.send(2)).is_none());
-        assert!(poll_n_then_drop(n, sender.reserve()).is_none());
-        assert!(poll_n_then_drop(n, sender.clone().reserve_owned()).is_none());
-        assert_eq!(ready(pin!(receiver.recv())), Some(1));
-        assert_eq!(sender.capacity(), 1);
-        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+fn a_message_that_panics_in_its_drop_keeps_no_room() {
+    let n_dropped = Arc::new(AtomicUsize::new(0));
+    let (sender, receiver) = mpsc::channel(100);
+    let permits: Vec<_> =
+        (0..50).map(|_| sender.clone().try_reserve_owned().expect("there is room")).collect();
+    for n in 0..50 {
+        assert!(sender.try_send(Fragile(n == 20, n_dropped.clone())).is_ok());
     }
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err());
+    assert_eq!(n_dropped.load(SeqCst), 50);
+    assert_eq!(sender.capacity(), 50);
+
+    // Nobody can receive these, so that the channel drops them with its last end.
+    for (n, permit) in permits.into_iter().enumerate() {
+        drop(permit.send(Fragile(n == 20, n_dropped.clone())));
+    }
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(sender))).is_err());
+    assert_eq!(n_dropped.load(SeqCst), 100);
 }
 
 #[test]
@@ -230,16 +239,220 @@ fn one_wake_up_is_enough_for_many_messages() {
 }
 
 #[test]
-fn a_large_message_fits() {
-    let (sender, mut receiver) = mpsc::channel::<[u8; 1 << 16]>(1);
-    sender.try_send([7; 1 << 16]).expect("there is room");
-    assert_eq!(receiver.try_recv().expect("it was sent")[65535], 7);
+fn each_message_received_wakes_the_sender_whose_turn_it_is() {
+    let (sender, mut receiver) = mpsc::channel(1);
+    sender.try_send(0).expect("there is room");
+    let mut waiting: Vec<_> = (1..4).map(|n| (n, Box::pin(sender.send(n)), Count::new())).collect();
+    for (_, future, (_, waker)) in &mut waiting {
+        assert!(poll_with(future.as_mut(), waker).is_pending());
+    }
+    for index in 0..3 {
+        assert_eq!(receiver.try_recv(), Ok(index));
+        let woken: Vec<_> = waiting.iter().map(|(_, _, (count, _))| count.get()).collect();
+        assert_eq!(woken, [[1, 0, 0], [1, 1, 0], [1, 1, 1]][index], "one per message, in turn");
+        ready(waiting[index].1.as_mut()).expect("the receiver is there");
+    }
 }
 
 #[test]
-#[should_panic(expected = "pass 1 or more")]
+fn a_sender_that_comes_does_not_take_the_room_of_one_that_waits() {
+    let (sender, mut receiver) = mpsc::channel(2);
+    sender.try_send(1).expect("there is room");
+    sender.try_send(2).expect("there is room");
+    let mut many = pin!(sender.reserve_many(2));
+    assert!(poll(many.as_mut()).is_pending());
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(sender.try_send(3), Err(TrySendError::Full(3)), "it is set aside");
+    assert!(sender.try_reserve_many(0).is_ok(), "nothing is always there");
+    assert_eq!(receiver.try_recv(), Ok(2));
+    assert_eq!(ready(many).expect("the receiver is there").len(), 2);
+    assert_eq!(sender.capacity(), 2);
+}
+
+#[test]
+fn no_sender_sleeps_while_there_is_room() {
+    // One place, senders that give up at any time: whoever stays gets through.
+    let (sender, mut receiver) = mpsc::channel(1);
+    thread::scope(|scope| {
+        for id in 0..2 {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                for n in 0..1000 {
+                    for n_polls in 0..n % 3 {
+                        let mut leaving = Box::pin(sender.reserve());
+                        for _ in 0..n_polls {
+                            if poll(leaving.as_mut()).is_ready() {
+                                break;
+                            }
+                        }
+                    }
+                    sender.blocking_send((id, n)).expect("the receiver is there");
+                }
+            });
+        }
+        drop(sender);
+        let mut n_received = [0; 2];
+        while let Some((id, n)) = receiver.blocking_recv() {
+            assert_eq!(n, n_received[id]);
+            n_received[id] += 1;
+        }
+        assert_eq!(n_received, [1000; 2]);
+    });
+    assert_eq!(receiver.capacity(), 1);
+}
+
+#[test]
+fn room_granted_to_a_dropped_send_lets_a_closed_channel_end() {
+    let (sender, mut receiver) = mpsc::channel(1);
+    sender.try_send(1).expect("there is room");
+    let mut leaving = Box::pin(sender.send(2));
+    assert!(poll(leaving.as_mut()).is_pending());
+    assert_eq!(receiver.try_recv(), Ok(1));
+    receiver.close();
+    let (count, waker) = Count::new();
+    assert!(poll_with(pin!(receiver.recv()), &waker).is_pending(), "it may still be sent");
+    drop(leaving);
+    assert_eq!(count.get(), 1);
+    assert_eq!(ready(pin!(receiver.recv())), None);
+}
+
+#[test]
+fn a_receiver_without_budget_still_gets_its_messages() {
+    // A task that selects between a branch that is always ready and a receiver, each poll with one unit of budget.
+    let (sender, mut receiver) = mpsc::channel(8);
+    let always = filch_sync::Semaphore::new(1);
+    (0..8).try_for_each(|n| sender.try_send(n)).expect("there is room");
+    let (count, waker) = Count::new();
+    let mut received = Vec::new();
+    for round in 0..16 {
+        with_budget(Budget::new(1), || {
+            if round % 2 == 0 {
+                drop(ready(pin!(always.acquire())));
+            }
+            let n_woken = count.get();
+            match poll_with(pin!(receiver.recv()), &waker) {
+                Poll::Ready(message) => received.extend(message),
+                Poll::Pending => assert_eq!(count.get(), n_woken + 1, "it is polled again"),
+            }
+        });
+    }
+    assert_eq!(received, (0..8).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_counted_never_wraps_around_while_others_send() {
+    for n_each in [31, 62, 1000] {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let sender = sender.clone();
+                scope
+                    .spawn(move || (0..n_each).try_for_each(|n| sender.send(n)).expect("received"));
+            }
+            drop(sender);
+            let mut n_received = 0;
+            while n_received < 2 * n_each {
+                let len = receiver.len();
+                assert!(len + n_received <= 2 * n_each, "{len} wait after {n_received}");
+                assert!(receiver.len() >= len, "messages vanish");
+                n_received += usize::from(receiver.try_recv().is_ok());
+            }
+            assert_eq!((receiver.len(), receiver.is_empty()), (0, true));
+        });
+    }
+}
+
+#[test]
+fn ends_are_counted() {
+    let (sender, receiver) = mpsc::channel::<i32>(1);
+    let weak = sender.downgrade();
+    let (second, weak_too) = (sender.clone(), weak.clone());
+    assert_eq!((sender.strong_count(), sender.weak_count()), (2, 2));
+    assert_eq!((weak.strong_count(), weak.weak_count()), (2, 2));
+    assert_eq!((receiver.sender_strong_count(), receiver.sender_weak_count()), (2, 2));
+    drop((second, weak_too));
+    assert_eq!((receiver.sender_strong_count(), receiver.sender_weak_count()), (1, 1));
+
+    let permit = sender.try_reserve_owned().expect("there is room");
+    assert_eq!(receiver.sender_strong_count(), 1, "a permit holds its sender");
+    let sender = permit.release();
+    let (other, _receiver) = mpsc::channel::<i32>(1);
+    let permit = sender.clone().try_reserve_owned().expect("there is room");
+    assert!(permit.same_channel_as_sender(&sender));
+    assert!(!permit.same_channel_as_sender(&other));
+    assert!(!permit.same_channel(&other.try_reserve_owned().expect("there is room")));
+
+    let (sender, receiver) = mpsc::unbounded_channel::<i32>();
+    let weak = sender.downgrade();
+    assert_eq!((weak.strong_count(), weak.weak_count()), (1, 1));
+    assert_eq!((receiver.sender_strong_count(), sender.weak_count()), (1, 1));
+    drop(weak);
+    assert_eq!((sender.strong_count(), receiver.sender_weak_count()), (1, 0));
+}
+
+#[test]
+fn a_large_message_fits() {
+    const SIZE: usize = 1 << 20;
+    // Several copies by value, in a build that is not optimized; none of a block of them.
+    let receive = || {
+        let (sender, mut receiver) = mpsc::channel::<[u8; SIZE]>(1);
+        sender.try_send([7; SIZE]).expect("there is room");
+        assert_eq!(receiver.try_recv().expect("it was sent")[SIZE - 1], 7);
+    };
+    let thread = thread::Builder::new().stack_size(16 * SIZE).spawn(receive);
+    thread.expect("a thread can be started").join().expect("the stack is large enough");
+}
+
+#[test]
+fn a_large_buffer_costs_nothing() {
+    let (sender, mut receiver) = mpsc::channel(filch_sync::Semaphore::MAX_PERMITS);
+    assert_eq!(sender.max_capacity(), (1 << 28) - 1);
+    assert_eq!(sender.capacity(), sender.max_capacity());
+    for n in 0..100 {
+        sender.try_send(n).expect("there is room");
+    }
+    let all = sender.try_reserve_many(sender.capacity()).expect("there is room");
+    assert_eq!(sender.try_send(100), Err(TrySendError::Full(100)));
+    drop(all);
+    assert_eq!(sender.capacity(), sender.max_capacity() - 100);
+    assert_eq!(receiver.len(), 100);
+    assert_eq!(receiver.try_recv(), Ok(0));
+    assert!(sender.try_reserve_many(usize::MAX).is_err());
+    assert!(ready(pin!(sender.reserve_many(usize::MAX))).is_err());
+}
+
+#[test]
+#[should_panic(expected = "use `rendezvous` to hand messages over one by one, `oneshot`")]
 fn a_buffer_of_nothing_is_refused() {
     let _ = mpsc::channel::<i32>(0);
+}
+
+#[test]
+#[should_panic(expected = "pass at most Semaphore::MAX_PERMITS (usize::MAX >> 3)")]
+fn a_buffer_beyond_the_limit_is_refused() {
+    let _ = mpsc::channel::<i32>(filch_sync::Semaphore::MAX_PERMITS + 1);
+}
+
+#[test]
+fn a_receiver_that_is_gone_keeps_no_task_alive() {
+    let (sender, mut receiver) = mpsc::channel::<i32>(1);
+    let (count, waker) = Count::new();
+    assert!(poll_with(pin!(receiver.recv()), &waker).is_pending());
+    drop((receiver, waker));
+    assert_eq!((Arc::strong_count(&count), count.get()), (1, 0));
+    drop(sender);
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_woken() {
+    let (sender, mut receiver) = mpsc::channel(1);
+    let ((first, waker), (second, other)) = (Count::new(), Count::new());
+    assert!(poll_with(pin!(receiver.recv()), &waker).is_pending());
+    assert!(poll_with(pin!(receiver.recv()), &waker).is_pending());
+    assert!(poll_with(pin!(receiver.recv()), &other).is_pending());
+    sender.try_send(1).expect("there is room");
+    assert_eq!((first.get(), second.get()), (0, 1));
+    assert_eq!(receiver.try_recv(), Ok(1));
 }
 
 #[test]
@@ -251,4 +464,20 @@ fn what_can_be_sent_and_shared() {
     send_and_sync::<Permit<'_, Message>>();
     send_and_sync::<mpsc::UnboundedSender<Message>>();
     send_and_sync::<mpsc::UnboundedReceiver<Message>>();
+    send_and_sync::<mpsc::PermitIterator<'_, Message>>();
+    send_and_sync::<mpsc::OwnedPermit<Message>>();
+    send_and_sync::<mpsc::WeakSender<Message>>();
+
+    fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    unwind_safe::<Sender<Message>>();
+    unwind_safe::<Receiver<Message>>();
+    unwind_safe::<mpsc::UnboundedSender<Message>>();
+    unwind_safe::<mpsc::UnboundedReceiver<Message>>();
+
+    fn debug<T: std::fmt::Debug>() {}
+    struct Plain;
+    debug::<Sender<Plain>>();
+    debug::<Receiver<Plain>>();
+    debug::<SendError<Plain>>();
+    debug::<TrySendError<Plain>>();
 }

@@ -91,3 +91,44 @@ pub(crate) fn poll_n_then_drop<F: Future>(n: usize, future: F) -> Option<F::Outp
     }
     None
 }
+
+/// A future of a case of [`cut_off`].
+pub(crate) type Cut<'w> = Pin<Box<dyn Future<Output = ()> + 'w>>;
+
+/// Cuts an operation off after each number of polls: from none at all until it is ready by itself.
+///
+/// For each number it makes a fresh world and starts the operation in it. After each poll `step(&world, n)` lets happen
+/// what the operation waits for; whether it did so after the last poll makes two cases. Then the future is dropped, ready
+/// or not, and `check` says what must hold of the world.
+pub(crate) fn cut_off<W>(
+    world: impl Fn() -> W,
+    start: impl for<'w> Fn(&'w W) -> Cut<'w>,
+    step: impl Fn(&W, usize),
+    check: impl Fn(W),
+) {
+    let mut n_polls = 0;
+    loop {
+        let mut is_ready = false;
+        for steps_last in [false, true] {
+            let world = world();
+            {
+                let mut future = start(&world);
+                for n in 0..n_polls {
+                    is_ready = poll(future.as_mut()).is_ready();
+                    if is_ready {
+                        break;
+                    }
+                    if steps_last || n + 1 < n_polls {
+                        step(&world, n);
+                    }
+                }
+            }
+            check(world);
+        }
+        if is_ready {
+            return;
+        }
+        n_polls += 1;
+        assert!(n_polls < 100, "the steps of this case never make its operation ready");
+    }
+}

@@ -13,6 +13,7 @@ mod shutdown;
 mod stall;
 mod streams;
 mod suite;
+mod sync;
 mod task;
 mod tools;
 mod watchdog;
