@@ -28,9 +28,10 @@
 //! | tell many of the latest value | [`watch`] |
 //! | queue work, and wait until all of it is done | [`Queue`], [`PriorityQueue`], [`LifoQueue`] |
 //!
-//! **Invariants:** waiting allocates nothing. A future that was granted something and is dropped before it could take it
-//! passes it on. Wakers, and drops of values, run while no lock of this crate is held. A waker that panics does not keep
-//! others from being woken.
+//! **Invariants:** a future that waits allocates nothing. (A `blocking_…` method does, for its thread; and a receiver of
+//! [`mpmc`] or [`rendezvous`], once, when it is first polled without a future, as a stream.) A future that was granted
+//! something and is dropped before it could take it passes it on. Wakers, and drops of values, run while no lock of this
+//! crate is held. A waker that panics does not keep others from being woken.
 
 mod blocking;
 mod budget;

@@ -291,6 +291,22 @@ impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
 }
 
 /// The value was not set; it comes back. From [`OnceCell::set`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::{OnceCell, SetError};
+///
+/// # futures_lite::future::block_on(async {
+/// let cell = OnceCell::new();
+/// cell.get_or_init(async || {
+///     assert_eq!(cell.set(1), Err(SetError::InitializingError(1)));
+///     2
+/// })
+/// .await;
+/// assert!(cell.set(3).unwrap_err().is_already_init_err());
+/// # });
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub enum SetError<T> {
     /// There is a value already.

@@ -128,7 +128,9 @@ impl WaitGroup {
     /// });
     /// ```
     pub fn blocking_wait(&self) {
-        block_on(self.wait());
+        if self.n_tokens() != 0 {
+            block_on(self.wait());
+        }
     }
 }
 

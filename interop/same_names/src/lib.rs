@@ -10,8 +10,6 @@
 //! - `Barrier::new(0)`: tokio makes it one of 1, filch panics.
 //! - `broadcast::channel(n)`: tokio rounds `n` up to a power of two, filch keeps as many as asked for. Its values must be
 //!   `Sync`, for receivers clone them at the same time; in tokio they clone one after the other.
-//! - `has_changed` of what `watch::Receiver::wait_for` gives: filch says whether the value was news, in tokio it was not
-//!   if one had to wait for it.
 //! - Who gets a `Mutex` that is unlocked while others wait: tokio's next in line, in filch whoever comes first, for a
 //!   while. No task starves under either.
 //! - `mpsc::Sender::send_timeout`: filch's locks and channels know no clock; write `timeout(d, sender.reserve())`.

@@ -303,6 +303,18 @@ impl fmt::Debug for Barrier {
 }
 
 /// How a wait has ended. From [`Barrier::wait`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::Barrier;
+///
+/// let barrier = Barrier::new(1);
+/// assert!(barrier.blocking_wait().is_leader());
+/// barrier.abort();
+/// let result = barrier.blocking_wait();
+/// assert!(result.is_broken() && !result.is_leader());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BarrierWaitResult {
     is_leader: bool,
@@ -322,6 +334,28 @@ impl BarrierWaitResult {
 }
 
 /// The round was broken off, or the barrier is broken. From [`Barrier::wait_or_broken`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::{Barrier, BrokenBarrierError};
+///
+/// /// Two steps, each of which all begin together.
+/// async fn work(barrier: &Barrier) -> Result<(), BrokenBarrierError> {
+///     barrier.wait_or_broken().await?;
+///     // … the first step …
+///     barrier.wait_or_broken().await?;
+///     // … the second step …
+///     Ok(())
+/// }
+///
+/// # futures_lite::future::block_on(async {
+/// let barrier = Barrier::new(1);
+/// assert_eq!(work(&barrier).await, Ok(()));
+/// barrier.abort();
+/// assert_eq!(work(&barrier).await.unwrap_err().to_string(), "the barrier is broken");
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenBarrierError;
 

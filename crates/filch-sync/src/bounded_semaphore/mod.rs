@@ -344,7 +344,10 @@ impl BoundedSemaphore {
     /// assert_eq!(semaphore.blocking_acquire().unwrap().num_permits(), 1);
     /// ```
     pub fn blocking_acquire(&self) -> Result<BoundedSemaphorePermit<'_>, AcquireError> {
-        block_on(self.acquire())
+        match self.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(_) => block_on(self.acquire()),
+        }
     }
 
     /// Blocks the thread until it has a permit, which keeps the semaphore alive.
@@ -367,7 +370,10 @@ impl BoundedSemaphore {
     pub fn blocking_acquire_owned(
         self: Arc<Self>,
     ) -> Result<OwnedBoundedSemaphorePermit, AcquireError> {
-        block_on(self.acquire_owned())
+        match self.semaphore.try_take(1) {
+            Ok(()) => Ok(OwnedBoundedSemaphorePermit::new(self, 1)),
+            Err(_) => block_on(self.acquire_owned()),
+        }
     }
 
     /// Lets nobody in any more: those who wait and those who come get an error. Permits that are held stay valid.
@@ -400,6 +406,14 @@ impl fmt::Debug for BoundedSemaphore {
 }
 
 /// More permits were to be added than were missing. From [`BoundedSemaphore::add_permits`].
+///
+/// # Examples
+///
+/// ```
+/// let semaphore = filch_sync::BoundedSemaphore::new(1);
+/// let error = semaphore.add_permits(2).unwrap_err();
+/// assert_eq!(error.to_string(), "2 permits were added to a bounded semaphore of 1 that misses 0");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverReleaseError {
     n: usize,

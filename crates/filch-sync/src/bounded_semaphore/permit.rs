@@ -31,6 +31,16 @@ impl<'a> BoundedSemaphorePermit<'a> {
     }
 
     /// Takes the permits out of circulation, until somebody [adds](BoundedSemaphore::add_permits) them again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = filch_sync::BoundedSemaphore::new(1);
+    /// semaphore.try_acquire().unwrap().forget();
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// semaphore.add_permits(1).unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
     pub fn forget(self) {
         self.0.forget();
     }
@@ -67,6 +77,18 @@ impl OwnedBoundedSemaphorePermit {
     }
 
     /// Takes the permits out of circulation, until somebody [adds](BoundedSemaphore::add_permits) them again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::BoundedSemaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(BoundedSemaphore::new(1));
+    /// semaphore.clone().try_acquire_owned().unwrap().forget();
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// semaphore.add_permits(1).unwrap();
+    /// ```
     pub fn forget(self) {
         self.0.forget();
     }

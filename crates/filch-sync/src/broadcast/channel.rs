@@ -10,6 +10,7 @@ use filch_core::sys::cell::UnsafeCell;
 use filch_core::sys::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
 use std::cmp::Ordering;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// Something to look at: a value, or the end of the channel.
 pub(super) const WOKEN: Grant = Grant(0);
@@ -36,6 +37,9 @@ pub(super) struct Channel<T> {
 unsafe impl<T: Send + Sync> Send for Channel<T> {}
 // SAFETY: as above; the README tells who touches a value, and the queue's lock protects the ledger.
 unsafe impl<T: Send + Sync> Sync for Channel<T> {}
+
+impl<T> UnwindSafe for Channel<T> {}
+impl<T> RefUnwindSafe for Channel<T> {} // Foreign code runs when the channel is whole, whether it panics or not.
 
 /// Where a receiver stands.
 #[derive(Debug)]
@@ -95,7 +99,7 @@ impl<T> Channel<T> {
     /// The cell of a slot, as far as the caller has learned about it.
     #[inline]
     pub(super) fn cell(&self, index: usize) -> &Cell<T> {
-        // ORDERING: [slot] pairs with `Held::keep`: who sees a cell here sees it made.
+        // ORDERING: [slot] pairs with `Held::put_elsewhere`: who sees a cell here sees it made, and its stamp.
         let cell = self.slots[index].load(Acquire);
         // SAFETY: a slot points to a cell, and cells are freed with the channel.
         unsafe { &*cell }

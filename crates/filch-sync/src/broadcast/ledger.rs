@@ -59,33 +59,42 @@ impl<'a, T> Held<'a, T> {
         let channel = self.channel;
         let position = channel.tail.load(Relaxed); // Relaxed: written under the lock.
         let index = self.ledger().index;
-        let mut cell = channel.cell(index);
-        if self.ledger().n_standing(cell.n_claims()) != 0 {
-            let n_standing = self.ledger().n_standing(cell.overwrite());
-            if n_standing != 0 {
-                let oldest = position - channel.capacity() as u64;
-                self.keep(index, oldest, n_standing);
-                cell = channel.cell(index);
-            }
+        let cell = channel.cell(index);
+        let mut n_standing = self.ledger().n_standing(cell.n_claims());
+        if n_standing != 0 {
+            n_standing = self.ledger().n_standing(cell.overwrite());
         }
-        let ledger = self.ledger();
-        // SAFETY: the lock is held, and nobody stands at this cell: those who have claims on its value lag.
-        let former = unsafe { cell.put(value, position, ledger.n_receivers) };
-        ledger.index = next_index(index, channel.capacity());
+        let former = if n_standing == 0 {
+            // SAFETY: the lock is held, and nobody stands at this cell: those who have claims on its value lag.
+            unsafe { cell.put(value, position, self.ledger().n_receivers) }
+        } else {
+            self.keep(cell, position - channel.capacity() as u64, n_standing);
+            self.put_elsewhere(value, position, index);
+            None
+        };
+        self.ledger().index = next_index(index, channel.capacity());
         channel.tail.store(position + 1, Release); // ORDERING: [tail] publishes what was sent.
         former
     }
 
-    /// Leaves the cell of `position` to those who stand there, who lag from now on, and puts another one in its slot.
+    /// Leaves the cell of `position` to those who stand there, who lag from now on.
     #[cold]
-    fn keep(&mut self, index: usize, position: u64, n_standing: usize) {
-        let channel = self.channel;
+    pub(super) fn keep(&mut self, cell: &Cell<T>, position: u64, n_standing: usize) {
         let ledger = self.ledger();
-        let cell = NonNull::from(channel.cell(index));
-        ledger.kept.insert(position, Kept { cell, n_standing });
+        ledger.kept.insert(position, Kept { cell: NonNull::from(cell), n_standing });
         ledger.n_lagging += n_standing;
+    }
+
+    /// Puts a value into a cell that nobody stands at, and that cell into the slot.
+    #[cold]
+    fn put_elsewhere(&mut self, value: T, position: u64, index: usize) {
+        let ledger = self.ledger();
         let other = ledger.spare_cell();
-        channel.slots[index].store(other.as_ptr(), Release); // ORDERING: [slot] publishes a cell that may be new.
+        // SAFETY: cells are freed with the channel; the lock is held, and nobody stands at a spare cell, which is empty.
+        let _nothing = unsafe { other.as_ref().put(value, position, ledger.n_receivers) };
+        // ORDERING: [slot] Release, and after `put`: who sees the cell here sees its stamp, and never that of the value
+        // it had before. Somebody who lags may be at that value's position, and would read it without a claim.
+        self.channel.slots[index].store(other.as_ptr(), Release);
     }
 
     /// As [`Channel::catch_up`].
@@ -186,7 +195,7 @@ impl<T> Ledger<T> {
         unsafe { cell.as_ref().take() }
     }
 
-    fn spare_cell(&mut self) -> NonNull<Cell<T>> {
+    pub(super) fn spare_cell(&mut self) -> NonNull<Cell<T>> {
         match self.spare.pop() {
             Some(cell) => cell,
             None => self.add_block(1).next().expect("the block has one cell"),

@@ -68,6 +68,18 @@ impl Drop for Claim<'_> {
 
 /// The borrower has a token of this limiter already, or waits for one. From
 /// [`CapacityLimiter::acquire_on_behalf_of`](super::CapacityLimiter::acquire_on_behalf_of) and its kin.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let limiter = filch_sync::CapacityLimiter::new(5);
+/// let token = limiter.acquire_on_behalf_of(7).await.unwrap();
+/// let error = limiter.acquire_on_behalf_of(7).await.unwrap_err();
+/// assert_eq!(error.borrower(), 7);
+/// # drop(token);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyBorrowingError {
     borrower: u64,

@@ -58,7 +58,7 @@ fn broken_limit_raised_without_the_lock() {
     one_leaves(|limiter| {
         limiter.n_total.store(1, Relaxed);
         if limiter.n_waiting.load(Relaxed) != 0 {
-            limiter.grant_free(limiter.queue.lock());
+            limiter.grant_free(&mut limiter.queue.lock());
         }
     });
 }

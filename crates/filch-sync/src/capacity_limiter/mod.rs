@@ -287,6 +287,36 @@ impl CapacityLimiter {
         Ok(CapacityToken::new(self, Some(claim.settle())))
     }
 
+    /// As [`try_acquire_on_behalf_of`](Self::try_acquire_on_behalf_of), for a token that keeps the limiter alive and has
+    /// no lifetime.
+    ///
+    /// # Errors
+    /// [`NoTokens`](TryBorrowError::NoTokens) if all are borrowed,
+    /// [`AlreadyBorrowing`](TryBorrowError::AlreadyBorrowing) if the borrower has one or waits for one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::CapacityLimiter;
+    /// use std::sync::Arc;
+    ///
+    /// let limiter = Arc::new(CapacityLimiter::new(2));
+    /// let token = limiter.clone().try_acquire_on_behalf_of_owned(7).unwrap();
+    /// assert!(limiter.clone().try_acquire_on_behalf_of_owned(7).is_err());
+    /// # drop(token);
+    /// ```
+    pub fn try_acquire_on_behalf_of_owned(
+        self: Arc<Self>,
+        borrower: u64,
+    ) -> Result<OwnedCapacityToken, TryBorrowError> {
+        let borrower = {
+            let claim = self.borrowers.claim(borrower).map_err(TryBorrowError::AlreadyBorrowing)?;
+            self.try_borrow_token()?;
+            claim.settle()
+        };
+        Ok(OwnedCapacityToken::new(self, Some(borrower)))
+    }
+
     /// Blocks the thread until it has a token. For threads that are not part of a runtime.
     ///
     /// # Examples
@@ -301,7 +331,10 @@ impl CapacityLimiter {
     /// # thread.join().unwrap();
     /// ```
     pub fn blocking_acquire(&self) -> CapacityToken<'_> {
-        block_on(self.acquire())
+        match self.try_acquire() {
+            Ok(token) => token,
+            Err(_) => block_on(self.acquire()),
+        }
     }
 
     /// Blocks the thread until it has a token for this borrower. For threads that are not part of a runtime.
@@ -321,7 +354,10 @@ impl CapacityLimiter {
         &self,
         borrower: u64,
     ) -> Result<CapacityToken<'_>, AlreadyBorrowingError> {
-        block_on(self.acquire_on_behalf_of(borrower))
+        match self.try_acquire_on_behalf_of(borrower) {
+            Ok(token) => Ok(token),
+            Err(_) => block_on(self.acquire_on_behalf_of(borrower)),
+        }
     }
 
     /// Who has tokens, how many there are, and how many wait.
@@ -431,6 +467,19 @@ impl fmt::Debug for CapacityLimiter {
 }
 
 /// A look at a [`CapacityLimiter`]. From [`CapacityLimiter::statistics`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::CapacityLimiter;
+///
+/// let limiter = CapacityLimiter::new(2);
+/// let token = limiter.try_acquire_on_behalf_of(7).unwrap();
+/// limiter.set_total_tokens(0);
+/// let now = limiter.statistics();
+/// assert!(now.borrowed_tokens > now.total_tokens, "borrower {} is still at work", now.borrowers[0]);
+/// # drop(token);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CapacityLimiterStatistics {
@@ -445,6 +494,19 @@ pub struct CapacityLimiterStatistics {
 }
 
 /// No token at this moment, or not for this borrower. From [`CapacityLimiter::try_acquire`] and its kin.
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::{CapacityLimiter, TryBorrowError};
+///
+/// let limiter = CapacityLimiter::new(1);
+/// let token = limiter.try_acquire_on_behalf_of(7).unwrap();
+/// assert_eq!(limiter.try_acquire().unwrap_err(), TryBorrowError::NoTokens);
+/// let error = limiter.try_acquire_on_behalf_of(7).unwrap_err();
+/// assert!(matches!(error, TryBorrowError::AlreadyBorrowing(_)));
+/// # drop(token);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryBorrowError {
     /// All tokens are borrowed, or others wait for them.

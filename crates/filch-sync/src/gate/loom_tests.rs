@@ -86,7 +86,7 @@ fn nobody_passes_who_came_after_it_was_closed_again() {
 /// Opens first, and locks then to see who waits.
 fn broken_open(gate: &Gate) {
     if gate.state.fetch_and(WAITERS, Release) & WAITERS != 0 {
-        gate.wake(gate.queue.lock(), true);
+        gate.wake(&mut gate.queue.lock(), true);
     }
 }
 

@@ -131,6 +131,18 @@ impl<T> Receiver<T> {
     ///
     /// A receiver that waits in this way goes on to do so when it is not polled any more: the value for which it is woken
     /// wakes another receiver only when this one is dropped. Drop it, or poll it until it is ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let (sender, mut receiver) = filch_sync::mpmc::channel(1);
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(poll_fn(|cx| receiver.poll_recv(cx)).await, Some(1));
+    /// # });
+    /// ```
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.rx.poll_recv(cx)
     }
@@ -192,6 +204,16 @@ impl<T> Receiver<T> {
     }
 
     /// A receiver that does not keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = filch_sync::mpmc::channel::<i32>(1);
+    /// let weak = receiver.downgrade();
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// assert!(weak.upgrade().is_none());
+    /// ```
     pub fn downgrade(&self) -> WeakReceiver<T> {
         WeakReceiver { weak: self.rx.downgrade() }
     }
@@ -239,6 +261,15 @@ pub struct WeakReceiver<T> {
 
 impl<T> WeakReceiver<T> {
     /// A receiver, unless the last one is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = filch_sync::mpmc::channel(1);
+    /// sender.try_send(1).unwrap();
+    /// let another = receiver.downgrade().upgrade().expect("the first one is there");
+    /// assert_eq!(another.try_recv(), Ok(1));
+    /// ```
     pub fn upgrade(&self) -> Option<Receiver<T>> {
         self.weak.upgrade_to_receiver().map(Receiver::new)
     }

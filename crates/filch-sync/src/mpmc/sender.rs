@@ -207,6 +207,16 @@ impl<T> Sender<T> {
     }
 
     /// A sender that does not keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = filch_sync::mpmc::channel::<i32>(1);
+    /// let weak = sender.downgrade();
+    /// drop(sender);
+    /// assert!(receiver.is_closed());
+    /// assert!(weak.upgrade().is_none());
+    /// ```
     pub fn downgrade(&self) -> WeakSender<T> {
         WeakSender { weak: self.tx.downgrade() }
     }
@@ -258,6 +268,15 @@ pub struct WeakSender<T> {
 
 impl<T> WeakSender<T> {
     /// A sender, unless the last one is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = filch_sync::mpmc::channel(1);
+    /// let another = sender.downgrade().upgrade().expect("the first one is there");
+    /// another.try_send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// ```
     pub fn upgrade(&self) -> Option<Sender<T>> {
         self.weak.upgrade_to_sender().map(Sender::new)
     }

@@ -5,6 +5,7 @@ use super::error::{SendError, TryRecvError, TrySendError};
 use super::list::List;
 use super::turnstile::Refusal;
 use crate::blocking::block_on;
+use crate::lock::foreign;
 use crate::semaphore::Semaphore;
 use futures_core::Stream;
 use std::fmt;
@@ -16,7 +17,7 @@ use std::task::{Context, Poll};
 /// Makes a channel that holds up to `buffer` messages; senders wait when there are as many, in the order in which they
 /// came.
 ///
-/// Memory is taken for the messages that wait, not for `buffer`. A `buffer` of more than 2²⁸ − 1 counts as that.
+/// Memory is taken for the messages that wait, not for `buffer`. A `buffer` of more than 2²⁸ − 2 counts as that.
 ///
 /// # Panics
 /// If `buffer` is zero, or more than [`Semaphore::MAX_PERMITS`].
@@ -94,9 +95,10 @@ impl<T> Sender<T> {
     pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
         let list = self.list();
         let claim = match list.turnstile.admission(1, || list.claim()).await {
-            Ok(claim) => claim.unwrap_or_else(|| list.claim_with_room()),
-            Err(SendError(())) => return Err(SendError(value)),
+            Ok(claim) => claim.or_else(|| list.claim_with_room()),
+            Err(SendError(())) => None,
         };
+        let Some(claim) = claim else { return Err(SendError(value)) };
         claim.write(value);
         Ok(())
     }
@@ -369,7 +371,7 @@ impl<T> Sender<T> {
         self.tx.channel.n_weak()
     }
 
-    fn list(&self) -> &List<T, true> {
+    pub(super) fn list(&self) -> &List<T, true> {
         &self.tx.channel.list
     }
 
@@ -390,8 +392,16 @@ fn refused<V>(refusal: Refusal, value: V) -> TrySendError<V> {
     }
 }
 
+/// Sends what nobody waits for to hear whether it was sent.
+fn send_with_room<T>(list: &List<T, true>, value: T) {
+    match list.claim_with_room() {
+        Some(claim) => claim.write(value),
+        None => foreign(|| drop(value)),
+    }
+}
+
 fn free_room<T>(list: &List<T, true>) -> usize {
-    list.turnstile.limit - list.turnstile.state().room_in_use()
+    list.turnstile.free_room(list.turnstile.state())
 }
 
 impl<T> Clone for Sender<T> {
@@ -477,7 +487,8 @@ pub struct Permit<'a, T> {
 }
 
 impl<T> Permit<'_, T> {
-    /// Sends the message. Never waits, and never fails: a receiver that closed the channel still gets it.
+    /// Sends the message. Never waits, and never fails: a receiver that closed the channel still gets it. If the receiver is
+    /// gone, the message is dropped.
     ///
     /// # Examples
     ///
@@ -494,7 +505,7 @@ impl<T> Permit<'_, T> {
     pub fn send(self, value: T) {
         let sender = self.sender;
         std::mem::forget(self);
-        sender.list().claim_with_room().write(value);
+        send_with_room(sender.list(), value);
     }
 }
 
@@ -582,7 +593,7 @@ pub struct OwnedPermit<T> {
 
 impl<T> OwnedPermit<T> {
     /// Sends the message, and gives the sender back. Never waits, and never fails: a receiver that closed the channel
-    /// still gets it.
+    /// still gets it. If the receiver is gone, the message is dropped.
     ///
     /// # Examples
     ///
@@ -596,7 +607,7 @@ impl<T> OwnedPermit<T> {
     /// ```
     pub fn send(mut self, value: T) -> Sender<T> {
         let sender = self.take();
-        sender.list().claim_with_room().write(value);
+        send_with_room(sender.list(), value);
         sender
     }
 

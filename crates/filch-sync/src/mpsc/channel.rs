@@ -2,7 +2,8 @@
 
 use super::error::TryRecvError;
 use super::list::{List, Pop};
-use super::state::{CLOSED, NO_SENDERS, State};
+use super::state::{CLOSED, ENDED, State};
+use crate::budget;
 use crate::lock::foreign;
 use crate::notify::Notify;
 use filch_core::coop;
@@ -76,7 +77,9 @@ impl<T, const BOUNDED: bool> Tx<T, BOUNDED> {
     pub(super) async fn closed(&self) {
         // Why first: a close after this line makes it ready, and a close before it is seen.
         let closed = self.channel.rx_closed.notified();
-        if !self.channel.is_closed() {
+        if self.channel.is_closed() {
+            budget::spend().await;
+        } else {
             closed.await;
         }
     }
@@ -159,6 +162,12 @@ enum Taken<const BOUNDED: bool> {
     Busy,
 }
 
+impl<const BOUNDED: bool> Taken<BOUNDED> {
+    fn nothing_in(state: State<BOUNDED>) -> Self {
+        if state.is_final() { Taken::End } else { Taken::None(state) }
+    }
+}
+
 impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
     pub(super) fn close(&mut self) {
         // SAFETY: `&mut Rx` is the receiver.
@@ -166,7 +175,7 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.channel.list.turnstile.state().is(CLOSED | NO_SENDERS)
+        self.channel.list.turnstile.state().is(CLOSED | ENDED)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -174,9 +183,27 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
         unsafe { self.channel.list.len() }
     }
 
-    /// Takes up to `limit` messages.
+    /// Takes one message.
     #[inline]
-    fn take(&mut self, limit: usize, into: &mut impl FnMut(T)) -> Taken<BOUNDED> {
+    fn take_one(&mut self, into: &mut Option<T>) -> Taken<BOUNDED> {
+        let list = &self.channel.list;
+        // SAFETY: `&mut Rx` is the receiver.
+        match unsafe { list.look() } {
+            Pop::Message(()) => {
+                // Why first: if the waker of a sender panics, the message is still there.
+                list.turnstile.give_back_before_taking();
+                // SAFETY: as above, and a message is there.
+                *into = Some(unsafe { list.take_first() });
+                Taken::Some(1)
+            }
+            Pop::Empty(state) => Taken::nothing_in(state),
+            Pop::Busy => Taken::Busy,
+        }
+    }
+
+    /// Takes up to `limit` messages. Those that are in the buffer stay there if the waker of a sender panics.
+    #[inline]
+    fn take_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> Taken<BOUNDED> {
         let list = &self.channel.list;
         let mut n = 0;
         let nothing = loop {
@@ -186,11 +213,10 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
             // SAFETY: `&mut Rx` is the receiver.
             match unsafe { list.pop() } {
                 Pop::Message(message) => {
-                    into(message);
+                    buffer.push(message);
                     n += 1;
                 }
-                Pop::Empty(state) if state.is_final() => break Taken::End,
-                Pop::Empty(state) => break Taken::None(state),
+                Pop::Empty(state) => break Taken::nothing_in(state),
                 Pop::Busy => break Taken::Busy,
             }
         };
@@ -203,29 +229,28 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
 
     /// Looks a few times more, after the message was being written.
     #[cold]
-    fn take_again(&mut self, limit: usize, into: &mut impl FnMut(T)) -> Taken<BOUNDED> {
+    fn take_again(&mut self, take: &mut impl FnMut(&mut Self) -> Taken<BOUNDED>) -> Taken<BOUNDED> {
         for _ in 0..N_LOOKS {
             spin_loop();
-            match self.take(limit, into) {
+            match take(self) {
                 Taken::Busy => {}
                 taken => return taken,
             }
         }
         yield_now(); // The sender's thread may be waiting for this core.
-        self.take(limit, into)
+        take(self)
     }
 
     #[inline]
     fn poll_take(
         &mut self,
         cx: &mut Context<'_>,
-        limit: usize,
-        mut into: impl FnMut(T),
+        mut take: impl FnMut(&mut Self) -> Taken<BOUNDED>,
     ) -> Poll<usize> {
         let budget = ready!(coop::poll_proceed(cx));
-        let n = match self.take(limit, &mut into) {
+        let n = match take(self) {
             Taken::Some(n) => n,
-            nothing => ready!(self.poll_take_more(cx, nothing, limit, &mut into)),
+            nothing => ready!(self.poll_take_more(cx, nothing, &mut take)),
         };
         budget.made_progress();
         Poll::Ready(n)
@@ -237,8 +262,7 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
         &mut self,
         cx: &mut Context<'_>,
         mut taken: Taken<BOUNDED>,
-        limit: usize,
-        into: &mut impl FnMut(T),
+        take: &mut impl FnMut(&mut Self) -> Taken<BOUNDED>,
     ) -> Poll<usize> {
         loop {
             match taken {
@@ -249,10 +273,10 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
                     if unsafe { self.channel.list.turnstile.register(state, cx.waker()) } {
                         return Poll::Pending;
                     }
-                    taken = self.take(limit, into); // The state has changed.
+                    taken = take(self); // The state has changed.
                 }
                 Taken::Busy => {
-                    taken = self.take_again(limit, into);
+                    taken = self.take_again(take);
                     if matches!(taken, Taken::Busy) {
                         // Why not wait: the sender has made its last step on the word, and would not see it.
                         foreign(|| cx.waker().wake_by_ref());
@@ -266,7 +290,7 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
     #[inline]
     pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut received = None;
-        self.poll_take(cx, 1, |message| received = Some(message)).map(|_n| received)
+        self.poll_take(cx, |rx| rx.take_one(&mut received)).map(|_n| received)
     }
 
     pub(super) fn poll_recv_many(
@@ -278,16 +302,16 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
         if limit == 0 {
             return Poll::Ready(0);
         }
-        self.poll_take(cx, limit, |message| buffer.push(message))
+        self.poll_take(cx, |rx| rx.take_many(buffer, limit))
     }
 
     pub(super) fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut received = None;
-        let mut into = |message| received = Some(message);
-        let mut taken = self.take(1, &mut into);
+        let mut take = |rx: &mut Self| rx.take_one(&mut received);
+        let mut taken = take(self);
         // Why go on: a message behind the one that is being written may have been sent before this call.
         while let Taken::Busy = taken {
-            taken = self.take_again(1, &mut into);
+            taken = self.take_again(&mut take);
         }
         match taken {
             Taken::None(_) => Err(TryRecvError::Empty),
@@ -302,6 +326,7 @@ impl<T, const BOUNDED: bool> Drop for Rx<T, BOUNDED> {
         struct Messages<'a, T, const BOUNDED: bool>(&'a List<T, BOUNDED>);
         impl<T, const BOUNDED: bool> Drop for Messages<'_, T, BOUNDED> {
             fn drop(&mut self) {
+                self.0.turnstile.lose_receiver(); // From here on nothing is claimed that would not be dropped here.
                 // SAFETY: made by the receiver.
                 unsafe { self.0.clear(|| self.0.turnstile.give_back_received(1)) };
             }

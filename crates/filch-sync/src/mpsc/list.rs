@@ -9,7 +9,7 @@
 //! one *before* it marks its message as ready, so the receiver, which frees a block after the last message in it, leaves
 //! none that a sender could still reach.
 
-use super::state::{RX_WAITS, State};
+use super::state::{ENDED, RX_WAITS, State};
 use super::turnstile::{Refusal, Turnstile};
 use crate::lock::foreign;
 use filch_core::sys::cell::UnsafeCell;
@@ -88,8 +88,8 @@ impl<T, const BOUNDED: bool> RefUnwindSafe for List<T, BOUNDED> {}
 
 /// What the receiver found.
 #[derive(Debug)]
-pub(super) enum Pop<T, const BOUNDED: bool> {
-    Message(T),
+pub(super) enum Pop<M, const BOUNDED: bool> {
+    Message(M),
     /// All that was claimed in this state was received.
     Empty(State<BOUNDED>),
     /// A sender has claimed the next position, and has not written its message yet.
@@ -153,12 +153,22 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
         })
     }
 
-    /// Claims a position for a message that has its room.
-    pub(super) fn claim_with_room(&self) -> Claim<'_, T> {
-        match self.claim_if(|_state| Ok(0)) {
-            Ok(claim) => claim,
-            Err(_) => unreachable!("whoever has room is not refused"),
+    /// Claims a position for a message that has its room. `None`: the receiver is gone, and the room is given back.
+    pub(super) fn claim_with_room(&self) -> Option<Claim<'_, T>> {
+        let admit = |state: State<BOUNDED>| {
+            if state.is(ENDED) { Err(Refusal::Closed) } else { Ok(0) }
+        };
+        let claim = self.claim_if(admit).ok();
+        if claim.is_none() {
+            self.turnstile.give_back(1);
         }
+        claim
+    }
+
+    /// What [`claim_with_room`](Self::claim_with_room) would be without its look at the receiver.
+    #[cfg(all(test, filch_loom))]
+    pub(super) fn claim_unseen(&self) -> Claim<'_, T> {
+        self.claim_if(|_state| Ok(0)).unwrap_or_else(|_| unreachable!("it refuses nobody"))
     }
 
     /// Claims a position, and takes the room that `admit` says.
@@ -242,18 +252,47 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
     /// The caller is the one receiver.
     #[inline]
     pub(super) unsafe fn pop(&self) -> Pop<T, BOUNDED> {
+        // SAFETY: the caller's promise.
+        match unsafe { self.look() } {
+            // SAFETY: as above, and it is there.
+            Pop::Message(()) => Pop::Message(unsafe { self.take_first() }),
+            Pop::Empty(state) => Pop::Empty(state),
+            Pop::Busy => Pop::Busy,
+        }
+    }
+
+    /// Says what [`pop`](Self::pop) would find.
+    ///
+    /// # Safety
+    /// The caller is the one receiver.
+    #[inline]
+    pub(super) unsafe fn look(&self) -> Pop<(), BOUNDED> {
+        self.head.with(|head| {
+            // SAFETY: the receiver's alone.
+            let head = unsafe { &*head };
+            // SAFETY: the receiver frees a block when it leaves it, so this one is alive.
+            let slot = unsafe { &(*head.block).slots[(head.position % LAP) as usize] };
+            // ORDERING: [message] pairs with `Claim::write`.
+            if slot.ready.load(Acquire) {
+                return Pop::Message(());
+            }
+            let state = self.turnstile.state();
+            if state.position() == head.position { Pop::Empty(state) } else { Pop::Busy }
+        })
+    }
+
+    /// Takes the first message, which is there.
+    ///
+    /// # Safety
+    /// The caller is the one receiver, and saw it by [`look`](Self::look).
+    #[inline]
+    pub(super) unsafe fn take_first(&self) -> T {
         self.head.with_mut(|head| {
             // SAFETY: the receiver's alone.
             let head = unsafe { &mut *head };
             let offset = (head.position % LAP) as usize;
             // SAFETY: the receiver frees a block when it leaves it, so this one is alive; the loan ends before that.
             let slot = unsafe { &(*head.block).slots[offset] };
-            // ORDERING: [message] pairs with `Claim::write`.
-            if !slot.ready.load(Acquire) {
-                let state = self.turnstile.state();
-                let is_empty = state.position() == head.position;
-                return if is_empty { Pop::Empty(state) } else { Pop::Busy };
-            }
             // SAFETY: ready, so it is written; the head moves on, so it is read once.
             let message = slot.value.with(|value| unsafe { (*value).assume_init_read() });
             head.position += 1;
@@ -262,11 +301,11 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
                 unsafe { head.leave_block() };
                 head.position = (head.position + 1) & State::<BOUNDED>::POSITIONS;
             }
-            Pop::Message(message)
+            message
         })
     }
 
-    /// Drops all messages that are ready, and calls `taken` before each drop.
+    /// Drops all messages that were claimed, also those that are being written, and calls `taken` before each drop.
     ///
     /// # Safety
     /// The caller is the one receiver.
@@ -275,10 +314,17 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
         struct Rest<'a, T, const BOUNDED: bool, F: Fn()>(&'a List<T, BOUNDED>, F);
         impl<T, const BOUNDED: bool, F: Fn()> Rest<'_, T, BOUNDED, F> {
             fn drop_all(&self) {
-                // SAFETY: the promise of `clear`'s caller.
-                while let Pop::Message(message) = unsafe { self.0.pop() } {
-                    (self.1)();
-                    foreign(|| drop(message));
+                loop {
+                    // SAFETY: the promise of `clear`'s caller.
+                    match unsafe { self.0.pop() } {
+                        Pop::Message(message) => {
+                            (self.1)();
+                            foreign(|| drop(message));
+                        }
+                        Pop::Empty(_) => return,
+                        // Why not leave it: nobody comes after the receiver, and who sent it may wait for its drop.
+                        Pop::Busy => yield_now(),
+                    }
                 }
             }
         }
@@ -388,7 +434,7 @@ mod tests {
         send(&list, 1);
         list.turnstile.try_take_room(1).expect("there is room");
         assert!(matches!(list.claim(), Err(Refusal::Full)));
-        list.claim_with_room().write(2);
+        list.claim_with_room().expect("the receiver is there").write(2);
         assert_eq!((pop(&list), pop(&list), pop(&list)), (Some(1), Some(2), None));
         assert!(matches!(list.claim(), Err(Refusal::Full)), "it was not given back");
         list.turnstile.give_back(2);

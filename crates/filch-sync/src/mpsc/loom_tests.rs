@@ -223,6 +223,57 @@ fn room_granted_to_a_send_that_is_dropped_lets_a_closed_channel_end() {
     });
 }
 
+/// A message that is sent while the receiver leaves, by a sender that stays.
+fn receiver_leaves(send: fn(&Sender<std::sync::Arc<()>>, std::sync::Arc<()>)) {
+    let (sender, receiver) = channel(2);
+    let message = std::sync::Arc::new(());
+    let thread = thread::spawn({
+        let (sender, message) = (sender.clone(), message.clone());
+        move || send(&sender, message)
+    });
+    drop(receiver);
+    joined(thread);
+    assert_eq!(std::sync::Arc::strong_count(&message), 1, "nobody drops it");
+    assert_eq!(sender.capacity(), 2);
+}
+
+#[test]
+fn no_message_outlives_the_receiver() {
+    check(|| receiver_leaves(|sender, message| drop(sender.try_send(message))));
+}
+
+#[test]
+fn no_message_with_a_permit_outlives_the_receiver() {
+    check(|| {
+        receiver_leaves(|sender, message| {
+            if let Ok(permit) = sender.try_reserve() {
+                permit.send(message);
+            }
+        });
+    });
+}
+
+/// Looks whether the receiver is there, and claims in a second step.
+fn broken_send_with_room(sender: &Sender<std::sync::Arc<()>>, message: std::sync::Arc<()>) {
+    let Ok(permit) = sender.try_reserve() else { return };
+    if sender.list().turnstile.state().is(super::state::ENDED) {
+        return;
+    }
+    std::mem::forget(permit);
+    sender.list().claim_unseen().write(message);
+}
+
+#[test]
+#[ignore = "fails: run by the test below"]
+fn broken_look_for_the_receiver_too_early() {
+    check(|| receiver_leaves(broken_send_with_room));
+}
+
+#[test]
+fn a_look_for_the_receiver_too_early_is_rejected() {
+    assert_rejected("mpsc::loom_tests::broken_look_for_the_receiver_too_early");
+}
+
 /// One message for a receiver that starts to wait by `register`.
 fn one_message(register: fn(&List<i32, false>, State<false>, &std::task::Waker) -> bool) {
     let list = Arc::new(List::new(usize::MAX));

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!            63 ──────────── 32 31 ──────────── 4   3            2        1         0
-//! bounded    position           room in use         NO_SENDERS   CLOSED   TX_WAIT   RX_WAITS
-//! unbounded  position ─────────────────────────     NO_SENDERS   CLOSED   TX_WAIT   RX_WAITS
+//! bounded    position           room in use         ENDED        CLOSED   TX_WAIT   RX_WAITS
+//! unbounded  position ─────────────────────────     ENDED        CLOSED   TX_WAIT   RX_WAITS
 //! ```
 
 use std::fmt;
@@ -14,17 +14,17 @@ pub(super) const RX_WAITS: u64 = 1;
 pub(super) const TX_WAIT: u64 = 2;
 /// Nobody gets room any more, by the receiver's wish.
 pub(super) const CLOSED: u64 = 4;
-/// The last sender is gone.
-pub(super) const NO_SENDERS: u64 = 8;
+/// The last sender is gone, or the receiver is: each can see it of the other only.
+pub(super) const ENDED: u64 = 8;
 
 /// Room for one message: what a bounded channel counts.
 pub(super) const ROOM: u64 = 16;
 
 /// The room that a bounded channel has at most.
-// Why 28 bits: so that 32 are left for the position. A sender that is stopped between reading the word and changing it
+// Why 28 bits: so that 32 are left for the position. Why one less: see `Turnstile::give_back_before_taking`. A sender that is stopped between reading the word and changing it
 // must not find the same word with a different meaning; for that, others would have to send a multiple of 2³² messages
 // meanwhile.
-pub(super) const MAX_ROOM: usize = (1 << 28) - 1;
+pub(super) const MAX_ROOM: usize = (1 << 28) - 2;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct State<const BOUNDED: bool>(pub(super) u64);
@@ -60,7 +60,7 @@ impl<const BOUNDED: bool> State<BOUNDED> {
 
     /// Whether no message is sent any more but what is in the list.
     pub(super) fn is_final(self) -> bool {
-        self.is(NO_SENDERS) || self.is(CLOSED) && self.room_in_use() == 0
+        self.is(ENDED) || self.is(CLOSED) && self.room_in_use() == 0
     }
 }
 
@@ -69,7 +69,7 @@ impl<const BOUNDED: bool> fmt::Debug for State<BOUNDED> {
         f.debug_struct("State")
             .field("position", &self.position())
             .field("room_in_use", &self.room_in_use())
-            .field("has_senders", &!self.is(NO_SENDERS))
+            .field("has_ended", &self.is(ENDED))
             .field("is_closed", &self.is(CLOSED))
             .field("senders_wait", &self.is(TX_WAIT))
             .field("receiver_waits", &self.is(RX_WAITS))
@@ -83,10 +83,11 @@ mod tests {
 
     #[test]
     fn the_parts_of_the_word_do_not_touch() {
-        let full = State::<true>(State::<true>::starting_at(7).0 + MAX_ROOM as u64 * ROOM);
-        assert_eq!((full.position(), full.room_in_use()), (7, MAX_ROOM));
-        assert!(!full.is(RX_WAITS | TX_WAIT | CLOSED | NO_SENDERS));
-        let flags = State::<false>(RX_WAITS | TX_WAIT | CLOSED | NO_SENDERS);
+        let beyond = MAX_ROOM + 1;
+        let full = State::<true>(State::<true>::starting_at(7).0 + beyond as u64 * ROOM);
+        assert_eq!((full.position(), full.room_in_use()), (7, beyond));
+        assert!(!full.is(RX_WAITS | TX_WAIT | CLOSED | ENDED));
+        let flags = State::<false>(RX_WAITS | TX_WAIT | CLOSED | ENDED);
         assert_eq!((flags.position(), flags.room_in_use()), (0, 0));
     }
 
@@ -107,7 +108,7 @@ mod tests {
         assert!(!State::<true>(0).is_final());
         assert!(!State::<true>(CLOSED | ROOM).is_final());
         assert!(State::<true>(CLOSED).is_final());
-        assert!(State::<true>(NO_SENDERS | ROOM).is_final());
+        assert!(State::<true>(ENDED | ROOM).is_final());
         assert!(State::<false>(CLOSED | State::<false>::STEP).is_final());
     }
 }

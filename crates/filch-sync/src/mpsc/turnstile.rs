@@ -3,7 +3,7 @@
 //! It knows no messages. Which step on the word goes with which message is the list's matter.
 
 use super::error::SendError;
-use super::state::{CLOSED, MAX_ROOM, NO_SENDERS, ROOM, RX_WAITS, State, TX_WAIT};
+use super::state::{CLOSED, ENDED, MAX_ROOM, ROOM, RX_WAITS, State, TX_WAIT};
 use crate::lock::foreign;
 use crate::wait_queue::{End, Entry, Grant, Locked, Seat, WaitQueue, Waitable, Waiter};
 use filch_core::coop;
@@ -12,6 +12,7 @@ use filch_core::sys::sync::atomic::{AtomicU64, Ordering, Ordering::*};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -82,7 +83,7 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
     /// `rx_waker` is the caller's, by the rule of the field.
     unsafe fn swap_rx_waker(&self, waker: Option<Waker>) -> Option<Waker> {
         // SAFETY: the caller's promise.
-        self.rx_waker.with_mut(|stored| unsafe { std::mem::replace(&mut *stored, waker) })
+        self.rx_waker.with_mut(|stored| unsafe { mem::replace(&mut *stored, waker) })
     }
 
     /// Stores `waker` for whoever sends next, unless the state is not `state` any more. Says whether it did.
@@ -135,8 +136,13 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
     /// The last sender is gone.
     pub(super) fn lose_senders(&self) {
         // ORDERING: [senders] Release: all that was sent is in the list. [rx] Acquire: the waker.
-        let before = State(self.word.fetch_or(NO_SENDERS, AcqRel));
+        let before = State(self.word.fetch_or(ENDED, AcqRel));
         self.wake_receiver_at_the_end(before);
+    }
+
+    /// The receiver is gone, having closed the channel: no position is claimed any more, with room or without.
+    pub(super) fn lose_receiver(&self) {
+        self.word.fetch_or(ENDED, Relaxed); // Relaxed: whoever sees it takes nothing by it.
     }
 
     /// After a step from `before` to a final state.
@@ -154,6 +160,25 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
     pub(super) fn give_back_received(&self, n: usize) {
         if BOUNDED {
             self.give_back(n);
+        }
+    }
+
+    /// Gives back the room of one message that is about to be received, where it is counted.
+    ///
+    /// If a waker panics, the message stays where it is, and its room is taken again. A sender may have got it meanwhile:
+    /// then one message more than the limit has its room, until it is received.
+    #[inline]
+    pub(super) fn give_back_before_taking(&self) {
+        struct TakeAgain<'a>(&'a AtomicU64);
+        impl Drop for TakeAgain<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_add(ROOM, Relaxed); // Relaxed: nothing was done under it.
+            }
+        }
+        if BOUNDED {
+            let undo = TakeAgain(&self.word);
+            self.give_back(1);
+            mem::forget(undo);
         }
     }
 
@@ -196,6 +221,11 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
         self.note_waiting(&list);
     }
 
+    #[inline]
+    pub(super) fn free_room(&self, state: State<BOUNDED>) -> usize {
+        self.limit.saturating_sub(state.room_in_use()) // Why: see `give_back_before_taking`.
+    }
+
     /// Whether `n` more messages may be sent in this state.
     #[inline]
     pub(super) fn admits(&self, state: State<BOUNDED>, n: usize) -> Result<(), Refusal> {
@@ -203,7 +233,7 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
             return Err(Refusal::Closed);
         }
         // While senders wait, room that is free is theirs.
-        let is_full = state.is(TX_WAIT) || self.limit - state.room_in_use() < n;
+        let is_full = state.is(TX_WAIT) || self.free_room(state) < n;
         if BOUNDED && is_full && n != 0 { Err(Refusal::Full) } else { Ok(()) }
     }
 
@@ -247,7 +277,7 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
     fn take_free(&self, n: usize, waits: u64) -> Option<usize> {
         let mut state = self.state();
         while !state.is(CLOSED) {
-            let taken = n.min(self.limit - state.room_in_use());
+            let taken = n.min(self.free_room(state));
             let waits = if taken < n { waits } else { 0 };
             let next = (state.0 + taken as u64 * ROOM) | waits;
             // ORDERING: [room] who takes room sees what was done before it was given back.

@@ -239,6 +239,23 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 }
 
 /// The lock is held. From [`Mutex::try_lock`], [`RwLock::try_read`](crate::RwLock::try_read) and their kin.
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::{Mutex, TryLockError};
+///
+/// /// A look that does not wait.
+/// fn peek(mutex: &Mutex<i32>) -> Result<i32, TryLockError> {
+///     Ok(*mutex.try_lock()?)
+/// }
+///
+/// let mutex = Mutex::new(1);
+/// assert_eq!(peek(&mutex).unwrap(), 1);
+/// let guard = mutex.try_lock().unwrap();
+/// assert_eq!(peek(&mutex).unwrap_err().to_string(), "the lock is held");
+/// # drop(guard);
+/// ```
 #[derive(Debug)]
 pub struct TryLockError(pub(crate) ());
 

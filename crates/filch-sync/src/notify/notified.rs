@@ -13,6 +13,25 @@ pin_project_lite::pin_project! {
     ///
     /// # Cancel safety
     /// Dropped after it was woken and before it was polled, it gives the wake-up to the next waiter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Notify, futures::Notified};
+    ///
+    /// async fn all(wake_ups: Vec<Notified<'_>>) {
+    ///     for wake_up in wake_ups {
+    ///         wake_up.await;
+    ///     }
+    /// }
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let notify = Notify::new();
+    /// let wake_ups = vec![notify.notified(), notify.notified()];
+    /// notify.notify_waiters();
+    /// all(wake_ups).await;
+    /// # });
+    /// ```
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     #[derive(Debug)]
     pub struct Notified<'a> {
@@ -26,6 +45,22 @@ pin_project_lite::pin_project! {
     ///
     /// # Cancel safety
     /// Dropped after it was woken and before it was polled, it gives the wake-up to the next waiter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::{Notify, futures::OwnedNotified};
+    /// use std::sync::Arc;
+    ///
+    /// fn wake_up_by_a_thread() -> OwnedNotified {
+    ///     let notify = Arc::new(Notify::new());
+    ///     let woken = notify.clone().notified_owned();
+    ///     std::thread::spawn(move || notify.notify_one());
+    ///     woken
+    /// }
+    ///
+    /// futures_lite::future::block_on(wake_up_by_a_thread());
+    /// ```
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     #[derive(Debug)]
     pub struct OwnedNotified {
@@ -41,7 +76,7 @@ impl<'a> Notified<'a> {
     }
 
     /// Takes the place in the queue that the first poll would take, so that a [`Notify::notify_one`] from here on reaches
-    /// it. Says whether it has been woken already.
+    /// it. Says whether it has been woken already: then the wake-up is taken, and dropping this does not pass it on.
     ///
     /// # Examples
     ///
@@ -78,7 +113,7 @@ impl OwnedNotified {
     }
 
     /// Takes the place in the queue that the first poll would take, so that a [`Notify::notify_one`] from here on reaches
-    /// it. Says whether it has been woken already.
+    /// it. Says whether it has been woken already: then the wake-up is taken, and dropping this does not pass it on.
     ///
     /// # Examples
     ///

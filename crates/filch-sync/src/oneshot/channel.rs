@@ -141,17 +141,41 @@ impl<T> Channel<T> {
     /// # Safety
     /// The caller is the receiver, which saw `COMPLETE` and uses the channel no more.
     pub(super) unsafe fn finish(this: NonNull<Self>) -> Option<T> {
-        // SAFETY: after `COMPLETE` everything is the receiver's. Its waker is there if the bit is still set: then the sender
-        // left it.
+        // SAFETY: after `COMPLETE` everything is the receiver's.
         unsafe {
             let channel = this.as_ref();
             let value = channel.value.with_mut(|cell| (*cell).take());
-            // Relaxed: nobody else changes the word any more.
-            let has_waker = channel.state.load(Relaxed) & RX_WAKER != 0;
-            let waker = has_waker.then(|| channel.rx_waker.copy().into_waker());
+            let wakers = channel.take_wakers();
             Self::free(this);
-            foreign(|| drop(waker));
+            foreign(|| drop(wakers));
             value
+        }
+    }
+
+    /// Drops the wakers that are left after `COMPLETE`. If one of them panics, the value is still there.
+    ///
+    /// # Safety
+    /// The caller is the receiver, which saw `COMPLETE`.
+    pub(super) unsafe fn drop_wakers(&self) {
+        // SAFETY: the caller's promise.
+        let wakers = unsafe { self.take_wakers() };
+        foreign(|| drop(wakers));
+    }
+
+    /// # Safety
+    /// The caller is the receiver, which saw `COMPLETE`.
+    unsafe fn take_wakers(&self) -> [Option<Waker>; 2] {
+        // Relaxed: nobody else changes the word any more.
+        let state = self.state.load(Relaxed);
+        let has_rx_waker = state & RX_WAKER != 0;
+        if has_rx_waker {
+            self.state.store(state & !RX_WAKER, Relaxed);
+        }
+        // SAFETY: after `COMPLETE` everything is the receiver's. Its waker is there if the bit was still set: then the
+        // sender left it.
+        unsafe {
+            let rx_waker = has_rx_waker.then(|| self.rx_waker.copy().into_waker());
+            [rx_waker, self.tx_waker.with_mut(|cell| (*cell).take())]
         }
     }
 

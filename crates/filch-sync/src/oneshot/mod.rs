@@ -156,7 +156,19 @@ impl<T> Sender<T> {
         self.channel().is_closed()
     }
 
-    /// As [`closed`](Self::closed), for use in a `poll` function.
+    /// As [`closed`](Self::closed), for use in a `poll` function. The waker of the last call is woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::oneshot;
+    ///
+    /// let (mut sender, receiver) = oneshot::channel::<i32>();
+    /// drop(receiver);
+    /// # futures_lite::future::block_on(async {
+    /// std::future::poll_fn(|cx| sender.poll_closed(cx)).await;
+    /// # });
+    /// ```
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let budget = ready!(coop::poll_proceed(cx));
         // SAFETY: this is the sender, and it exists, so it has neither sent nor left.
@@ -239,7 +251,10 @@ impl<T> Receiver<T> {
 
     /// Takes the value, if there is one, after the sender was seen to be done.
     fn finish(&mut self) -> Option<T> {
-        let channel = self.channel.take()?;
+        let channel = self.channel?;
+        // SAFETY: it is alive until this end has given its result; this is the receiver, and the sender is done.
+        unsafe { channel.as_ref().drop_wakers() };
+        self.channel = None; // Not before: a waker whose drop panics takes no value along.
         // SAFETY: this is the receiver at its end, and the sender is done.
         unsafe { Channel::finish(channel) }
     }

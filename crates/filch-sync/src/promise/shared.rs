@@ -41,8 +41,8 @@ impl<T> Shared<T> {
 
     /// Breaks the promise if this was the last setter, and nobody kept it.
     pub(super) fn remove_setter(&self) {
-        // Relaxed: what the others set is found under the lock.
-        if self.n_setters.fetch_sub(1, Relaxed) == 1 && !self.outcome.is_set() {
+        // ORDERING: [setters] who sees that the promise is broken sees what was done before each setter was dropped.
+        if self.n_setters.fetch_sub(1, AcqRel) == 1 && !self.outcome.is_set() {
             let _too_late = self.complete((), |()| Err(PromiseError::Broken));
         }
     }

@@ -103,6 +103,19 @@ impl<T> Receiver<T> {
     ///
     /// A receiver that waits in this way goes on to do so when it is not polled any more: the value for which it is woken
     /// wakes another receiver only when this one is dropped. Drop it, or poll it until it is ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    ///
+    /// let (sender, mut receiver) = filch_sync::rendezvous::channel();
+    /// let thread = std::thread::spawn(move || sender.blocking_send(1));
+    /// # futures_lite::future::block_on(async {
+    /// assert_eq!(poll_fn(|cx| receiver.poll_recv(cx)).await, Some(1));
+    /// # });
+    /// # thread.join().unwrap().unwrap();
+    /// ```
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.rx.poll_recv(cx)
     }

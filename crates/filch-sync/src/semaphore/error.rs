@@ -3,6 +3,17 @@
 use std::fmt;
 
 /// The semaphore is closed. From [`Semaphore::acquire`](super::Semaphore::acquire) and its kin.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let semaphore = filch_sync::Semaphore::new(1);
+/// semaphore.close();
+/// let error = semaphore.acquire().await.unwrap_err();
+/// assert_eq!(error.to_string(), "the semaphore is closed");
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AcquireError(pub(super) ());
 
@@ -15,6 +26,17 @@ impl fmt::Display for AcquireError {
 impl std::error::Error for AcquireError {}
 
 /// No permit at this moment, or never again. From [`Semaphore::try_acquire`](super::Semaphore::try_acquire) and its kin.
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::{Semaphore, TryAcquireError};
+///
+/// let semaphore = Semaphore::new(0);
+/// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+/// semaphore.close();
+/// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryAcquireError {
     /// The semaphore is closed.

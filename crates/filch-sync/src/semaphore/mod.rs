@@ -59,8 +59,14 @@ const REFUSED: Grant = Grant(1);
 pub struct Semaphore {
     /// The free permits, shifted, and the bits `CLOSED` and `WAITERS`. `WAITERS` changes under the queue's lock only.
     state: AtomicUsize,
-    queue: WaitQueue,
+    queue: Apart<WaitQueue>,
 }
+
+/// On a cache line of its own.
+// Why: in a busy semaphore the queue's lock changes hands all the time, while the word stays as it is. Whoever only looks
+// at the word should not have to fetch the lock from another core.
+#[repr(align(64))]
+struct Apart<T>(T);
 
 impl Semaphore {
     /// The most permits that a semaphore can have.
@@ -74,7 +80,7 @@ impl Semaphore {
         #[track_caller]
         pub const fn new(permits: usize) -> Self {
             assert!(permits <= Self::MAX_PERMITS, "a semaphore has at most Semaphore::MAX_PERMITS permits");
-            Semaphore { state: AtomicUsize::new(permits << SHIFT), queue: WaitQueue::new() }
+            Semaphore { state: AtomicUsize::new(permits << SHIFT), queue: Apart(WaitQueue::new()) }
         }
     }
 
@@ -405,7 +411,7 @@ impl Semaphore {
     /// # });
     /// ```
     pub fn close(&self) {
-        let mut list = self.queue.lock();
+        let mut list = self.queue.0.lock();
         self.state.fetch_or(CLOSED, Relaxed); // Relaxed: it is an answer, and publishes nothing.
         while let Some(seat) = list.seat(End::Front) {
             if list.is_full() {
@@ -463,7 +469,7 @@ impl Semaphore {
     #[cold]
     #[track_caller]
     fn release_to_waiters(&self, mut n: usize) {
-        let mut list = self.queue.lock();
+        let mut list = self.queue.0.lock();
         while let Some(seat) = list.seat(End::Front) {
             if n == 0 || self.is_closed() {
                 break; // Why closed: `close` answers those who wait, in steps, and none of them may still get in.
@@ -520,7 +526,7 @@ fn plus(state: usize, n: usize) -> usize {
 // SAFETY: `queue` is a plain field; no method replaces the `Locked` it is lent.
 unsafe impl Waitable for Semaphore {
     fn queue(&self) -> &WaitQueue {
-        &self.queue
+        &self.queue.0
     }
 
     fn enter(&self, _list: &mut Locked<'_>, seat: Seat) -> Entry {

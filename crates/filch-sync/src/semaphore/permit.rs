@@ -6,6 +6,16 @@ use super::Semaphore;
 use std::sync::Arc;
 
 /// Permits of a [`Semaphore`], given back on drop. From [`Semaphore::acquire`] and its kin.
+///
+/// # Examples
+///
+/// ```
+/// let semaphore = filch_sync::Semaphore::new(3);
+/// let permit = semaphore.try_acquire_many(2).unwrap();
+/// assert_eq!((permit.num_permits(), semaphore.available_permits()), (2, 1));
+/// drop(permit);
+/// assert_eq!(semaphore.available_permits(), 3);
+/// ```
 #[must_use = "a permit that is dropped at once limits nothing"]
 #[clippy::has_significant_drop]
 #[derive(Debug)]
@@ -91,6 +101,18 @@ impl Drop for SemaphorePermit<'_> {
 }
 
 /// Permits of a [`Semaphore`] that they keep alive, given back on drop. From [`Semaphore::acquire_owned`] and its kin.
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::Semaphore;
+/// use std::sync::Arc;
+///
+/// let semaphore = Arc::new(Semaphore::new(1));
+/// let permit = semaphore.clone().try_acquire_owned().unwrap();
+/// std::thread::spawn(move || drop(permit)).join().unwrap();
+/// assert_eq!(semaphore.available_permits(), 1);
+/// ```
 #[must_use = "a permit that is dropped at once limits nothing"]
 #[clippy::has_significant_drop]
 #[derive(Debug)]

@@ -257,6 +257,16 @@ impl<T: fmt::Debug> fmt::Debug for SetOnce<T> {
 }
 
 /// The value was set before; this one comes back. From [`SetOnce::set`].
+///
+/// # Examples
+///
+/// ```
+/// use filch_sync::{SetOnce, SetOnceError};
+///
+/// let cell = SetOnce::from("first");
+/// let Err(SetOnceError(too_late)) = cell.set("second") else { unreachable!() };
+/// assert_eq!(too_late, "second");
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct SetOnceError<T>(pub T);
 

@@ -4,6 +4,7 @@
 //! the first panic goes on in the caller when all are woken.
 
 use crate::lock::foreign;
+use filch_core::sys::IN_MODEL;
 use std::any::Any;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -11,9 +12,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 /// Why: 32 wakers are half a kilobyte of stack that is not initialized, and one lock per 32 wake-ups is noise.
-const CAPACITY: usize = 32;
+/// In a model, so few that two waiters are more than a batch holds.
+const CAPACITY: usize = if IN_MODEL { 1 } else { 32 };
 
-/// Up to 32 wakers, woken on drop.
+/// Up to `CAPACITY` wakers, woken on drop.
 pub(crate) struct WakeBatch {
     wakers: [MaybeUninit<Waker>; CAPACITY],
     /// The first `n_wakers` entries of `wakers` are initialized.

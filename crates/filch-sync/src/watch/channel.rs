@@ -232,8 +232,9 @@ impl<T> Drop for Taken<'_, T> {
 /// A share in the value of a channel. From [`Receiver::borrow`](super::Receiver::borrow) and others.
 ///
 /// It keeps the value that it was made for, whatever is sent meanwhile; but while it exists, [`Sender::send_modify`],
-/// [`Sender::send_if_modified`] and [`Sender::send_replace`] block their threads. That it cannot be sent to another thread
-/// keeps it from being held across an `await` in a task that can:
+/// [`Sender::send_if_modified`] and [`Sender::send_replace`] block their threads, and then whoever borrows waits for them:
+/// a thread that holds one and borrows another may wait for itself. That it cannot be sent to another thread keeps it from
+/// being held across an `await` in a task that can:
 ///
 /// ```compile_fail,E0277
 /// fn assert_send<T: Send>() {}

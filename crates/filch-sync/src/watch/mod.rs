@@ -6,7 +6,8 @@
 //! A [`Ref`] is a share in the value, not a lock: [`Sender::send`] does not wait for it, and whoever holds it goes on to
 //! see what it borrowed. What changes the value in its place ([`Sender::send_modify`]), or wants the former one
 //! ([`Sender::send_replace`]), blocks its thread until the last [`Ref`] to the present value is gone, and with it those
-//! who borrow or send meanwhile. So keep a [`Ref`] for a moment only, and never call these two while holding one.
+//! who borrow or send meanwhile. So keep a [`Ref`] for a moment only, and neither call these two nor borrow again while
+//! holding one.
 
 mod channel;
 /// Why a value was not sent, or none will come.

@@ -187,7 +187,7 @@ impl<T> Receiver<T> {
     }
 
     /// Waits until `is_it` says yes to the value, and lends it. It is asked at once, then for each value that is seen; all
-    /// of those count as seen.
+    /// of those count as seen. To a value that was waited for, [`Ref::has_changed`] says no: the wait has seen the change.
     ///
     /// # Errors
     /// If the last sender is gone, and `is_it` says no to its last value.
@@ -221,10 +221,15 @@ impl<T> Receiver<T> {
         let mut is_first = true;
         wait_until(channel, || {
             // Why first: if the channel is closed now, the value below is the last one.
-            let (_, is_closed) = channel.version();
+            let (version, is_closed) = channel.version();
+            let is_first = std::mem::take(&mut is_first);
+            let mut is_asked = is_first || version != *seen;
+            if !is_first {
+                *seen = version; // As `changed` does when it has waited.
+            }
             let (value, version) = channel.borrow_since(*seen);
             *seen = version;
-            let is_asked = std::mem::take(&mut is_first) || value.has_changed();
+            is_asked |= value.has_changed();
             if is_asked && foreign(|| is_it(&value)) {
                 return Some(Ok(value));
             }

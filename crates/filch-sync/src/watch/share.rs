@@ -8,7 +8,11 @@ use filch_core::sys::cell::UnsafeCell;
 use filch_core::sys::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*, fence};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
+use std::process::abort;
 use std::ptr::NonNull;
+
+/// Why not more: so many others can be made, by threads that all see this number, until the count wraps around.
+const MAX_SHARES: usize = isize::MAX as usize;
 
 /// A value that can be shared, and at present is not.
 pub(super) struct Sole<T>(Box<Counted<T>>);
@@ -94,9 +98,13 @@ impl<T> Share<T> {
 impl<T> Clone for Share<T> {
     #[inline]
     fn clone(&self) -> Self {
-        // Relaxed: there is a share already, so nobody takes the value. The number is bounded by the memory for them: no
-        // share is leaked without its owner.
-        self.counted().n_shares.fetch_add(1, Relaxed);
+        // Relaxed: there is a share already, so nobody takes the value.
+        let n_shares = self.counted().n_shares.fetch_add(1, Relaxed);
+        // Shares can be leaked, so memory does not bound their number. As with std's `Arc`: there is no error to give,
+        // and a count that wraps around would free what is lent.
+        if n_shares > MAX_SHARES {
+            abort();
+        }
         Share(self.0)
     }
 }
@@ -117,5 +125,31 @@ impl<T> Drop for Share<T> {
         if last.is_some() {
             foreign(|| drop(last));
         }
+    }
+}
+
+#[cfg(all(test, not(any(filch_loom, filch_shuttle))))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    #[ignore = "aborts: run by the test below"]
+    fn one_share_too_many() {
+        let share = Sole::new(1).share();
+        share.counted().n_shares.store(MAX_SHARES + 1, Relaxed); // As if so many were leaked.
+        std::mem::forget(share.clone());
+    }
+
+    #[test]
+    fn more_shares_than_can_be_counted_abort() {
+        let output = Command::new(std::env::current_exe().expect("a running test has a file"))
+            .args(["--ignored", "--exact", "watch::share::tests::one_share_too_many"])
+            .output()
+            .expect("the file of this test can be run");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains("running 1 test"), "{printed}");
+        // A panic would have come to a result.
+        assert!(!output.status.success() && !printed.contains("test result"), "{printed}");
     }
 }

@@ -6,8 +6,9 @@ use crate::tools::{Count, call, poll, poll_n_then_drop, poll_with, ready, unclon
 use filch_core::coop::{Budget, with_budget};
 use filch_sync::broadcast::error::{RecvError, TryRecvError};
 use filch_sync::broadcast::{self, Receiver, Sender, WeakSender};
+use std::cell::Cell;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
@@ -462,6 +463,8 @@ fn a_capacity_beyond_the_address_space_is_refused() {
 fn what_can_be_sent_and_shared() {
     fn send_and_sync<T: Send + Sync>() {}
     fn unpin<T: Unpin>() {}
+    fn unwind_safe<T: UnwindSafe>() {}
+    unwind_safe::<(Sender<Cell<i32>>, WeakSender<Cell<i32>>, Receiver<Cell<i32>>)>();
     send_and_sync::<Sender<i32>>();
     send_and_sync::<WeakSender<i32>>();
     send_and_sync::<Receiver<i32>>();

@@ -222,6 +222,12 @@ impl Program {
                     Some(borrower) => limiter.try_acquire_on_behalf_of(borrower),
                 };
                 prop_assert_eq!(token.is_ok(), is_free && !is_known);
+                drop(token);
+                let token = match borrower {
+                    None => limiter.clone().try_acquire_owned(),
+                    Some(borrower) => limiter.clone().try_acquire_on_behalf_of_owned(borrower),
+                };
+                prop_assert_eq!(token.is_ok(), is_free && !is_known);
             }
             Step::Poll(which) => {
                 if let Some(index) = which.checked_rem(self.waiting.len()) {

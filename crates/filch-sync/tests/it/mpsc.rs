@@ -151,9 +151,66 @@ fn a_dropped_receiver_drops_what_waits() {
     drop(receiver);
     assert_eq!(Arc::strong_count(&value), 1);
     assert_eq!(sender.try_send(value.clone()).expect_err("closed").into_inner(), value);
-    drop(permit.send(value.clone()));
-    drop(sender);
-    assert_eq!(Arc::strong_count(&value), 1, "with the last sender goes what nobody could receive");
+    let sender = permit.send(value.clone());
+    assert_eq!(Arc::strong_count(&value), 1, "nobody could receive it");
+    assert_eq!((sender.capacity(), sender.strong_count()), (40, 2));
+}
+
+#[test]
+fn a_message_whose_room_was_granted_comes_back_when_the_receiver_is_gone() {
+    let (sender, mut receiver) = mpsc::channel(1);
+    sender.try_send(1).expect("there is room");
+    let mut waiting = pin!(sender.send(2));
+    assert!(poll(waiting.as_mut()).is_pending());
+    let permits = sender.reserve_many(1);
+    assert_eq!(receiver.try_recv(), Ok(1));
+    drop(receiver);
+    assert_eq!(ready(waiting), Err(SendError(2)));
+    assert!(ready(pin!(permits)).is_err());
+    assert_eq!(sender.capacity(), 1);
+}
+
+#[test]
+fn no_message_outlives_the_receiver_while_its_sender_lives() {
+    // Who waits for the answer holds the sender, so that the request must be dropped with the receiver.
+    for round in 0..2_000 {
+        let (value, request) = (Arc::new(()), Arc::new(()));
+        let (bounded, bounded_receiver) = mpsc::channel(1);
+        let (unbounded, unbounded_receiver) = mpsc::unbounded_channel();
+        let permit = bounded.clone().try_reserve_owned().expect("there is room");
+        let mut waiting = Box::pin(bounded.send(value.clone()));
+        assert!(poll(waiting.as_mut()).is_pending());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _ = unbounded.send(request.clone());
+                drop(permit.send(value.clone()));
+            });
+            if round % 2 == 0 {
+                thread::yield_now();
+            }
+            drop(unbounded_receiver);
+            drop(bounded_receiver);
+        });
+        assert!(ready(waiting.as_mut()).is_err());
+        drop(waiting);
+        assert_eq!((Arc::strong_count(&value), Arc::strong_count(&request)), (1, 1));
+        assert_eq!((bounded.capacity(), unbounded.strong_count()), (1, 1));
+    }
+}
+
+#[test]
+fn hearing_that_a_channel_is_closed_spends_budget() {
+    let (sender, receiver) = mpsc::channel::<i32>(1);
+    let (unbounded, unbounded_receiver) = mpsc::unbounded_channel::<i32>();
+    drop((receiver, unbounded_receiver));
+    with_budget(Budget::new(2), || {
+        ready(pin!(sender.closed()));
+        ready(pin!(unbounded.closed()));
+        let (count, waker) = Count::new();
+        assert!(poll_with(pin!(sender.closed()), &waker).is_pending());
+        assert!(poll_with(pin!(unbounded.closed()), &waker).is_pending());
+        assert_eq!(count.get(), 2, "each asked for another poll");
+    });
 }
 
 struct Fragile(bool, Arc<AtomicUsize>);
@@ -189,12 +246,13 @@ fn a_message_that_panics_in_its_drop_keeps_no_room() {
     assert_eq!(n_dropped.load(SeqCst), 50);
     assert_eq!(sender.capacity(), 50);
 
-    // Nobody can receive these, so that the channel drops them with its last end.
+    // Nobody can receive these, so that they are dropped at once.
     for (n, permit) in permits.into_iter().enumerate() {
-        drop(permit.send(Fragile(n == 20, n_dropped.clone())));
+        let message = Fragile(n == 20, n_dropped.clone());
+        let sent = catch_unwind(AssertUnwindSafe(|| drop(permit.send(message))));
+        assert_eq!(sent.is_err(), n == 20);
     }
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(sender))).is_err());
-    assert_eq!(n_dropped.load(SeqCst), 100);
+    assert_eq!((n_dropped.load(SeqCst), sender.capacity()), (100, 100));
 }
 
 #[test]
@@ -406,7 +464,7 @@ fn a_large_message_fits() {
 #[test]
 fn a_large_buffer_costs_nothing() {
     let (sender, mut receiver) = mpsc::channel(filch_sync::Semaphore::MAX_PERMITS);
-    assert_eq!(sender.max_capacity(), (1 << 28) - 1);
+    assert_eq!(sender.max_capacity(), (1 << 28) - 2);
     assert_eq!(sender.capacity(), sender.max_capacity());
     for n in 0..100 {
         sender.try_send(n).expect("there is room");

@@ -108,6 +108,31 @@ fn a_panicking_waker_loses_neither_the_value_nor_the_close() {
 }
 
 #[test]
+fn a_waker_whose_drop_panics_takes_no_value_along() {
+    struct Explode;
+    impl Drop for Explode {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("waker"));
+        }
+    }
+    let kept = Arc::new(());
+    let (mut sender, mut receiver) = oneshot::channel();
+    let explode = Explode;
+    let waker = call(move || {
+        let _ = &explode;
+    });
+    assert!(poll_with(pin!(sender.closed()), &waker).is_pending());
+    drop(waker); // The channel has the last one.
+    assert!(sender.send(kept.clone()).is_ok());
+    assert!(catch_unwind(AssertUnwindSafe(|| receiver.try_recv())).is_err());
+    assert!(!receiver.is_empty());
+    drop(receiver.try_recv().expect("it was sent"));
+    assert!(receiver.is_terminated());
+    drop(receiver);
+    assert_eq!(Arc::strong_count(&kept), 1);
+}
+
+#[test]
 fn a_panicking_value_frees_its_channel() {
     struct Explode(#[expect(dead_code, reason = "dropped, not read")] Arc<()>);
     impl Drop for Explode {

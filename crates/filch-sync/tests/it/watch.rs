@@ -148,10 +148,22 @@ fn wait_for_asks_about_each_value_it_sees_once() {
     sender.send(7).expect("there is a receiver");
     sender.send(3).expect("there is a receiver");
     let value = ready(waiting.as_mut()).expect("there is a sender");
-    assert!(*value == 3 && value.has_changed());
+    assert_eq!(*value, 3);
     drop((value, waiting));
     assert_eq!(*asked.borrow(), [0, 1, 2, 3]);
     assert_eq!(receiver.has_changed(), Ok(false));
+}
+
+#[test]
+fn a_change_that_wait_for_has_waited_for_counts_as_seen() {
+    let (sender, mut receiver) = watch::channel(0);
+    sender.send(1).expect("there is a receiver");
+    assert!(ready(pin!(receiver.wait_for(|n| *n == 1))).expect("there is a sender").has_changed());
+    assert!(!ready(pin!(receiver.wait_for(|n| *n == 1))).expect("there is a sender").has_changed());
+    let mut waiting = pin!(receiver.wait_for(|n| *n == 2));
+    assert!(poll(waiting.as_mut()).is_pending());
+    sender.send(2).expect("there is a receiver");
+    assert!(!ready(waiting.as_mut()).expect("there is a sender").has_changed());
 }
 
 #[test]

@@ -364,6 +364,21 @@ fn an_enabled_notified_holds_a_place_without_a_waker() {
 }
 
 #[test]
+fn a_wake_up_that_enable_has_taken_is_not_passed_on() {
+    let notify = Notify::new();
+    for is_queued in [false, true] {
+        let mut taken = Box::pin(notify.notified());
+        if is_queued {
+            assert!(!taken.as_mut().enable());
+        }
+        notify.notify_one();
+        assert!(taken.as_mut().enable());
+        drop(taken);
+        assert!(poll(pin!(notify.notified())).is_pending());
+    }
+}
+
+#[test]
 fn a_cancelled_wait_for_an_event_changes_nothing() {
     for n in 0..N_POLLS {
         let event = Event::new();

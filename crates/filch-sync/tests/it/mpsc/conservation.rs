@@ -240,7 +240,7 @@ impl Program {
         drop(self.waiting.remove(index));
         match sent {
             Sent::Messages(numbers) => {
-                // With room that was reserved before, a message is sent when the receiver is gone, and comes nowhere.
+                // With a permit from before, a message is sent when the receiver is gone, and dropped.
                 if self.receiver.is_some() {
                     self.queued.extend(numbers);
                 }

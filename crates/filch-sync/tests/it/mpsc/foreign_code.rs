@@ -36,13 +36,50 @@ fn a_panicking_waker_of_a_sender_does_not_take_the_message_nor_the_room() {
     sender.try_send(1).expect("there is room");
     let mut waiting = pin!(sender.send(2));
     assert!(poll_with(waiting.as_mut(), &explode()).is_pending());
-    // The room is given back after the message was taken, so that it is the call that panics.
+    // The room is given back after the messages were taken, so that it is the call that panics.
     let mut buffer = Vec::new();
     panics(|| assert_eq!(ready(pin!(receiver.recv_many(&mut buffer, 1))), 1));
     assert_eq!(buffer, [1]);
     ready(waiting).expect("the receiver is there");
     assert_eq!(receiver.try_recv(), Ok(2));
     assert_eq!(sender.capacity(), 1);
+}
+
+#[test]
+fn a_message_is_still_there_when_the_waker_of_a_sender_panics_in_recv() {
+    type Recv = fn(&mut mpsc::Receiver<i32>) -> Option<i32>;
+    let ways: [Recv; 3] = [
+        |receiver| receiver.try_recv().ok(),
+        |receiver| receiver.blocking_recv(),
+        |receiver| ready(pin!(receiver.recv())),
+    ];
+    for recv in ways {
+        // Across the ends of several blocks.
+        for n_before in [0, 30, 31, 62] {
+            let (sender, mut receiver) = mpsc::channel(1);
+            for n in 0..n_before {
+                sender.try_send(n).expect("there is room");
+                assert_eq!(recv(&mut receiver), Some(n));
+            }
+            sender.try_send(100).expect("there is room");
+            let mut first = pin!(sender.send(101));
+            assert!(poll_with(first.as_mut(), &explode()).is_pending());
+            let (count, waker) = Count::new();
+            let mut second = pin!(sender.send(102));
+            assert!(poll_with(second.as_mut(), &waker).is_pending());
+            panics(|| assert_eq!(recv(&mut receiver), None));
+            ready(first).expect("the receiver is there");
+            assert_eq!((receiver.len(), sender.capacity(), count.get()), (2, 0, 0));
+            assert!(sender.try_send(103).is_err());
+            assert_eq!(recv(&mut receiver), Some(100));
+            assert_eq!(count.get(), 0, "there is room for one message, which waits");
+            assert_eq!(recv(&mut receiver), Some(101));
+            assert_eq!(count.get(), 1);
+            ready(second).expect("the receiver is there");
+            assert_eq!(recv(&mut receiver), Some(102));
+            assert_eq!((receiver.len(), sender.capacity()), (0, 1));
+        }
+    }
 }
 
 #[test]
