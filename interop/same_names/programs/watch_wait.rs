@@ -40,7 +40,7 @@ pub(crate) async fn run() -> Vec<String> {
         note!(seen, "still: {}", crate::now(stopped.as_mut()).await.is_none());
         sender.send_replace(State::Stopped);
         let stopped = crate::now(stopped).await.expect("it is stopped").expect("the sender lives");
-        note!(seen, "{:?}", *stopped);
+        note!(seen, "{:?}, as news: {}", *stopped, stopped.has_changed());
     }
     drop(sender);
     note!(

@@ -70,7 +70,7 @@ fn broken_count_in_two_steps() {
         let (setter, promise) = Promise::<i32>::new();
         let other = setter.clone();
         let drop_in_two_steps = |setter: PromiseSetter<i32>| {
-            let shared = setter.shared.clone();
+            let shared = setter.shared().clone();
             std::mem::forget(setter);
             let n = shared.n_setters.load(Relaxed) - 1;
             shared.n_setters.store(n, Relaxed);

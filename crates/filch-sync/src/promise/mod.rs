@@ -3,7 +3,7 @@
 //! It is one allocation that two kinds of handles share: [`PromiseSetter`]s, which are counted, and [`Promise`]s. It makes
 //! no value by itself.
 //!
-//! Why no `const fn new`: two handles share what a constant could not allocate. A static that is set once is a `SetOnce`.
+//! A promise stands in a static as its setter, which allocates what both share when that is first needed.
 
 mod callbacks;
 mod error;
@@ -71,7 +71,7 @@ impl<T> Promise<T> {
     /// ```
     pub fn new() -> (PromiseSetter<T>, Promise<T>) {
         let shared = Arc::new(Shared::new());
-        (PromiseSetter::new(shared.clone()), Promise::of(shared))
+        (PromiseSetter::of(shared.clone()), Promise::of(shared))
     }
 
     fn of(shared: Arc<Shared<T>>) -> Self {

@@ -7,8 +7,10 @@ use crate::cancellation::Reason;
 use filch_core::sys::sync::Arc;
 use std::error::Error;
 use std::fmt;
+use std::sync::OnceLock;
 
-/// The right to complete a [`Promise`]. From [`Promise::new`].
+/// The right to complete a [`Promise`]. From [`Promise::new`], or in a static, where it makes its promise when that is first
+/// asked for.
 ///
 /// Clones are rights to the same promise; the first that uses its right wins. When all are dropped and none was used, those
 /// who wait are told that the promise is [`Broken`](PromiseError::Broken).
@@ -27,14 +29,37 @@ use std::fmt;
 /// ```
 #[must_use = "a promise whose setters are dropped is broken"]
 pub struct PromiseSetter<T> {
-    /// Counts this setter.
-    pub(super) shared: Arc<Shared<T>>,
+    /// Counts this setter. Empty until somebody needs it: a constant cannot allocate.
+    shared: OnceLock<Arc<Shared<T>>>,
 }
 
 impl<T> PromiseSetter<T> {
-    /// For the one setter that `shared` counts.
-    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        PromiseSetter { shared }
+    /// Makes the first setter of a promise, which is to be had from [`promise`](Self::promise). In a static it is never
+    /// dropped, so the promise is never broken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use filch_sync::PromiseSetter;
+    ///
+    /// static ADDRESS: PromiseSetter<String> = PromiseSetter::new();
+    ///
+    /// let thread = std::thread::spawn(|| ADDRESS.promise().blocking_wait().unwrap());
+    /// ADDRESS.set("[::1]:80".to_owned()).unwrap();
+    /// assert_eq!(thread.join().unwrap(), "[::1]:80");
+    /// ```
+    pub const fn new() -> Self {
+        PromiseSetter { shared: OnceLock::new() }
+    }
+
+    /// For a setter that `shared` counts already.
+    pub(super) fn of(shared: Arc<Shared<T>>) -> Self {
+        PromiseSetter { shared: OnceLock::from(shared) }
+    }
+
+    /// What it shares with others; for the only setter there is yet, made now.
+    pub(super) fn shared(&self) -> &Arc<Shared<T>> {
+        self.shared.get_or_init(|| Arc::new(Shared::new()))
     }
 
     /// Completes the promise with a value.
@@ -58,7 +83,7 @@ impl<T> PromiseSetter<T> {
     /// # });
     /// ```
     pub fn set(&self, value: T) -> Result<(), TooLate<T>> {
-        self.shared.complete(value, Ok)
+        self.shared().complete(value, Ok)
     }
 
     /// Completes the promise with an error, which may be a text.
@@ -86,7 +111,7 @@ impl<T> PromiseSetter<T> {
         &self,
         error: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Result<(), TooLate<Box<dyn Error + Send + Sync>>> {
-        self.shared.complete(error.into(), |error| Err(PromiseError::Failed(error.into())))
+        self.shared().complete(error.into(), |error| Err(PromiseError::Failed(error.into())))
     }
 
     /// Cancels the promise: as [`Promise::cancel`].
@@ -108,12 +133,12 @@ impl<T> PromiseSetter<T> {
     /// # Errors
     /// If the promise is done: the reason comes back.
     pub fn cancel_with(&self, reason: impl Into<Reason>) -> Result<(), TooLate<Reason>> {
-        self.shared.cancel(reason.into())
+        self.shared().cancel(reason.into())
     }
 
     /// Whether the promise is done, by whomever. What is set from here on comes too late.
     pub fn is_done(&self) -> bool {
-        self.shared.outcome.is_set()
+        self.shared.get().is_some_and(|shared| shared.outcome.is_set())
     }
 
     /// A handle to wait with: to learn, for example, that nobody wants the value any more.
@@ -130,26 +155,35 @@ impl<T> PromiseSetter<T> {
     /// # });
     /// ```
     pub fn promise(&self) -> Promise<T> {
-        Promise::of(self.shared.clone())
+        Promise::of(self.shared().clone())
+    }
+}
+
+impl<T> Default for PromiseSetter<T> {
+    fn default() -> Self {
+        PromiseSetter::new()
     }
 }
 
 /// Another right to complete the same promise.
 impl<T> Clone for PromiseSetter<T> {
     fn clone(&self) -> Self {
-        self.shared.add_setter();
-        PromiseSetter::new(self.shared.clone())
+        let shared = self.shared();
+        shared.add_setter();
+        PromiseSetter::of(shared.clone())
     }
 }
 
 impl<T> Drop for PromiseSetter<T> {
     fn drop(&mut self) {
-        self.shared.remove_setter();
+        if let Some(shared) = self.shared.get() {
+            shared.remove_setter();
+        }
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for PromiseSetter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PromiseSetter").field("promise", &self.shared).finish()
+        f.debug_struct("PromiseSetter").field("promise", self.shared()).finish()
     }
 }

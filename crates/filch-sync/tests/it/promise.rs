@@ -280,3 +280,28 @@ fn all_can_be_printed() {
     let canceled = PromiseError::Cancelled("why not".into());
     assert_eq!(canceled.to_string(), "the promise was canceled: why not");
 }
+
+#[test]
+fn a_setter_in_a_static_makes_one_promise_for_all() {
+    static SETTER: PromiseSetter<i32> = PromiseSetter::new();
+    thread::scope(|scope| {
+        let waiting: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| SETTER.promise().blocking_wait())).collect();
+        SETTER.set(7).expect("nobody else sets it");
+        for thread in waiting {
+            assert_eq!(thread.join().expect("it waits and ends").expect("it was set"), 7);
+        }
+    });
+    assert!(SETTER.is_done());
+}
+
+#[test]
+fn a_setter_that_is_dropped_before_anybody_asked_breaks_no_promise() {
+    let setter = PromiseSetter::<i32>::new();
+    assert!(!setter.is_done());
+    drop(setter);
+    let setter = PromiseSetter::<i32>::new();
+    let promise = setter.promise();
+    drop(setter);
+    assert!(matches!(promise.error(), Some(PromiseError::Broken)));
+}

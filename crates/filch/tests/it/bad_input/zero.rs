@@ -79,7 +79,7 @@ fn a_capacity_of_zero_says_what_to_give_instead() {
     let message = panic_of(|| mpsc::channel::<u8>(0));
     assert_eq!(
         message,
-        "mpsc::channel was asked for a buffer of 0 messages: pass 1 or more, or hand over one value with oneshot::channel"
+        "mpsc::channel was asked for a buffer of 0 messages: pass 1 or more, or use `rendezvous` to hand messages over one by one, `oneshot` for a single one"
     );
     let message = panic_of(|| duplex(0));
     assert_eq!(message, "no byte passes a `duplex` of 0 bytes: give it at least 1");
