@@ -104,7 +104,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { group: TIMERS, workload: "timer_cancel", figures: TIMES, what: "2 tasks each create, poll once and drop 5e5 sleeps (a yield every 64)" },
     Row { group: TIMERS, workload: "timeout_wrap", figures: TIMES, what: "2 tasks × 5e5 timeouts around a future ready after one yield" },
     Row { group: TIMERS, workload: "timer_100k", figures: &[Cpu, P50, P99], what: "1e5 tasks sleep 1 to 1000 ms: CPU per sleep, lateness" },
-    Row { group: TIMERS, workload: "timer_sleep_1ms", figures: &[P50], what: "one task sleeps 1 ms 500 times: lateness" },
+    Row { group: TIMERS, workload: "timer_sleep_1ms", figures: &[P50, Cpu], what: "one task sleeps 1 ms 500 times: lateness, CPU per sleep" },
     Row { group: BLOCKING, workload: "blocking_one", figures: CPU_FIRST, what: "spawn_blocking round trips in sequence" },
     Row { group: BLOCKING, workload: "blocking_burst", figures: TIMES, what: "20 bursts of 1000 no-ops, per call" },
     Row { group: BLOCKING, workload: "blocked_1", figures: &[P99], what: "1 of 2 workers blocked 500 ms: lateness of 100 tasks ticking every 1 ms" },

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The receiver is gone or closed the channel. Holds what was to be sent.
+/// The channel is closed, or no receiver is left. Holds what was to be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -23,9 +23,9 @@ impl<T> std::error::Error for SendError<T> {}
 /// No room at this moment, or never again. Holds what was to be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// As many messages wait as the channel holds.
+    /// As many messages wait as the channel holds; without a buffer: no receiver waits.
     Full(T),
-    /// The receiver is gone or closed the channel.
+    /// The channel is closed, or no receiver is left.
     Closed(T),
 }
 
