@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     spin: RefCell<Spin>,
     /// Whether this worker counts as searching.
     is_searching: Cell<bool>,
+    /// Whether a turn has queued tasks that were not shared yet: one of them runs at once, so that nothing waits for it.
+    has_unshared: Cell<bool>,
     /// Polls left until the injector, and until the driver, must be visited.
     until_injector: Cell<u32>,
     until_driver: Cell<u32>,
@@ -76,6 +78,7 @@ impl Worker {
             pace: Pace::default(),
             spin: RefCell::default(),
             is_searching: Cell::new(is_searching),
+            has_unshared: Cell::new(false),
             until_injector: Cell::new(scheduler.settings.injector_interval),
             until_driver: Cell::new(scheduler.settings.event_interval),
             scheduler,
@@ -115,6 +118,7 @@ impl Worker {
                 self.injected_in_turn().or_else(|| self.own_task()).or_else(|| self.search());
             if task.is_some() {
                 self.stop_searching();
+                self.share_what_waits();
                 return task;
             }
             if !self.look_longer() {
@@ -183,7 +187,7 @@ impl Worker {
         held.turn(Limit::Zero, &|| false, wakes);
         self.scheduler.lookout.count_turn();
         drop(held);
-        wakes.wake_all();
+        self.wake_between_polls(wakes);
     }
 
     /// Looks for a task outside of this worker. Only so many steal at a time; the injector is open to all, because who
@@ -245,12 +249,12 @@ impl Worker {
         let was_claimed = scheduler.idle.unpark_self(self.index, look);
         scheduler.sleeper(self.index).clear();
         self.is_searching.set(was_claimed);
-        if !wakes.is_empty() {
-            // Why: a claimed worker stays searching, on behalf of who claimed it; these tasks it has in any case.
-            wakes.wake_all();
-        }
         if holds_driver && scheduler.idle.has_parked() {
             scheduler.lookout.watch_seldom(); // Nobody waits in the driver while this worker runs.
+        }
+        if !wakes.is_empty() {
+            // Why: a claimed worker stays searching, on behalf of who claimed it; these tasks it has in any case.
+            self.wake_between_polls(wakes);
         }
     }
 
@@ -263,6 +267,22 @@ impl Worker {
             self.scheduler.lookout.watch();
         } else if !self.scheduler.idle.all_parked() {
             self.scheduler.lookout.watch_seldom();
+        }
+    }
+
+    /// Queues what a turn has woken, to be shared when it is known which task runs at once.
+    fn wake_between_polls(&self, wakes: &mut WakeBatch) {
+        self.has_unshared.set(true);
+        wakes.wake_all();
+    }
+
+    /// Shares what waits behind the task that is about to run.
+    // Why not when it is queued: a worker that wakes up for a single task, as after a sleep, would have the lookout watch
+    // closely a queue that is empty by then.
+    #[inline]
+    fn share_what_waits(&self) {
+        if self.has_unshared.replace(false) && self.remote().has_waiting() {
+            self.share();
         }
     }
 
@@ -295,7 +315,7 @@ impl Worker {
     /// Wakes another worker if what is queued is worth it; sees to it that the lookout watches if somebody could help.
     #[inline]
     fn share(&self) {
-        if !self.scheduler.idle.has_parked() {
+        if self.has_unshared.get() || !self.scheduler.idle.has_parked() {
             return;
         }
         self.scheduler.lookout.watch();

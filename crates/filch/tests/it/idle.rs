@@ -7,7 +7,7 @@ use filch::time::sleep;
 use filch::{spawn, to_thread};
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 /// How long the runtimes are watched.
@@ -40,6 +40,35 @@ fn switches_and_time() -> BTreeMap<String, (String, u64, u64)> {
             (thread, (name, n_switches, time.expect("it begins with a number")))
         })
         .collect()
+}
+
+/// A worker that wakes up for one task at a time leaves nothing waiting.
+#[test]
+fn a_task_that_only_sleeps_is_not_watched_closely() {
+    run_alone("idle::one_sleeper", &[]);
+}
+
+#[test]
+#[ignore = "run by a test of `idle` in a process of its own"]
+fn one_sleeper() {
+    let runtime = workers(2);
+    let n_looks = || -> u64 {
+        let threads = switches_and_time().into_values();
+        threads.filter(|(name, ..)| name.ends_with("lookout")).map(|(_, n, _)| n).sum()
+    };
+    warm_up(&runtime);
+    thread::sleep(Duration::from_millis(500)); // Until the lookout rests.
+    let (before, begin) = (n_looks(), Instant::now());
+    let sleeper = runtime.spawn(async {
+        for _ in 0..300 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    runtime.block_on(sleeper).expect("it does not panic");
+    let (n, lasted) = (n_looks() - before, begin.elapsed());
+    assert_ne!(before, 0, "there is no lookout");
+    // Seldom is every 8 ms; closely would be every one.
+    assert!(u128::from(n) <= lasted.as_millis() / 4, "{n} looks in {lasted:?}");
 }
 
 /// Uses everything once, so that nothing is left to be started, and leaves a sleep behind.
