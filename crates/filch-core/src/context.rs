@@ -5,6 +5,8 @@
 use crate::const_thread_local;
 use crate::coop::Budget;
 use crate::runtime::{RuntimeRef, Shell};
+use crate::scope::Surroundings;
+use crate::scope::chain::Entered;
 use crate::task::{AbortHandle, Header, Id, Runnable};
 use std::cell::Cell;
 use std::fmt;
@@ -13,6 +15,13 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// A poll of a task on this thread's stack.
+struct Polling {
+    task: NonNull<Header>,
+    /// The poll that this one is inside of.
+    above: Option<NonNull<Polling>>,
+}
 
 struct Context {
     /// What the running poll may still spend.
@@ -23,8 +32,10 @@ struct Context {
     /// The runtime this thread is a worker of, or null.
     worker_of: Cell<*const Shell>,
     worker: Cell<usize>,
-    /// The task in a poll.
-    task: Cell<Option<NonNull<Header>>>,
+    /// The poll in progress.
+    polling: Cell<Option<NonNull<Polling>>>,
+    /// What surrounds it, from the inside outwards.
+    frame: Cell<Option<NonNull<Entered>>>,
     /// An urgent timer waits in this worker's buffer.
     flush: Cell<bool>,
     /// Names this thread; zero before it was asked for.
@@ -40,7 +51,8 @@ const_thread_local! {
         depth: Cell::new(0),
         worker_of: Cell::new(ptr::null()),
         worker: Cell::new(0),
-        task: Cell::new(None),
+        polling: Cell::new(None),
+        frame: Cell::new(None),
         flush: Cell::new(false),
         number: Cell::new(0),
         ids: Cell::new(0),
@@ -216,10 +228,11 @@ pub(crate) fn next_id() -> Id {
 #[inline]
 pub(crate) fn with_task<R>(task: NonNull<Header>, poll: impl FnOnce() -> R) -> R {
     CONTEXT.with(|context| {
-        let before = context.task.replace(Some(task));
+        let polling = Polling { task, above: context.polling.get() };
+        context.polling.set(Some(NonNull::from(&polling)));
         // Why no guard: `poll` never unwinds; the task's panic is caught inside.
         let result = poll();
-        context.task.set(before);
+        context.polling.set(polling.above);
         if context.flush.replace(false) {
             flush(context);
         }
@@ -239,7 +252,7 @@ fn flush(context: &Context) {
 #[inline]
 pub(crate) fn request_flush() {
     CONTEXT.with(|context| {
-        if context.task.get().is_some() {
+        if context.polling.get().is_some() {
             context.flush.set(true);
         } else {
             flush(context);
@@ -266,7 +279,43 @@ pub fn task() -> Option<AbortHandle> {
 }
 
 fn with_current<R>(f: impl FnOnce(NonNull<Header>) -> R) -> Option<R> {
-    CONTEXT.with(|context| context.task.get()).map(f)
+    polled_task().map(f)
+}
+
+/// The task in a poll on this thread.
+#[inline]
+pub(crate) fn polled_task() -> Option<NonNull<Header>> {
+    // SAFETY: `with_task` keeps it on the stack for as long as it is set.
+    CONTEXT.with(|context| context.polling.get()).map(|polling| unsafe { polling.as_ref() }.task)
+}
+
+/// The tasks in a poll on this thread, the innermost first. More than one when a task is dropped inside of another's poll.
+pub fn polled_tasks() -> Vec<Id> {
+    let mut next = CONTEXT.with(|context| context.polling.get());
+    std::iter::from_fn(|| {
+        // SAFETY: as in `polled_task`; each is further up the stack than the one before.
+        let polling = unsafe { next?.as_ref() };
+        next = polling.above;
+        // SAFETY: as in `task_id`.
+        Some(unsafe { polling.task.as_ref() }.id())
+    })
+    .collect()
+}
+
+/// What the task in a poll on this thread has inherited.
+pub(crate) fn inherited() -> Surroundings {
+    // SAFETY: as in `task_id`; the task in a poll has not completed.
+    polled_task().map_or(Surroundings::EMPTY, |task| unsafe { Header::surroundings(task) })
+}
+
+#[inline]
+pub(crate) fn entered_frame() -> Option<NonNull<Entered>> {
+    CONTEXT.with(|context| context.frame.get())
+}
+
+#[inline]
+pub(crate) fn replace_entered_frame(frame: Option<NonNull<Entered>>) -> Option<NonNull<Entered>> {
+    CONTEXT.with(|context| context.frame.replace(frame))
 }
 
 /// Hands runnables to their schedulers; those of the runtime this thread works for as one batch.

@@ -8,22 +8,29 @@ use crate::context;
 use std::fmt;
 use std::task::{Context, Poll};
 
-/// What one poll may still spend. `None` means no limit.
+/// What one poll may still spend.
+// Why one number: every operation of every primitive reads and writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget(Option<u32>);
+pub struct Budget(u32);
 
 impl Budget {
     /// No limit: what a foreign executor's thread has.
-    pub const UNLIMITED: Budget = Budget(None);
+    pub const UNLIMITED: Budget = Budget(u32::MAX);
 
-    /// A budget of `units` successful operations.
+    /// A budget of `units` successful operations; `u32::MAX` is [`UNLIMITED`](Self::UNLIMITED).
     pub const fn new(units: u32) -> Self {
-        Budget(Some(units))
+        Budget(units)
     }
 
     /// Whether an operation may still proceed.
     pub fn has_remaining(self) -> bool {
-        self.0 != Some(0)
+        self.0 != 0
+    }
+
+    /// What remains after one operation, for which there was a unit.
+    #[inline]
+    fn after_one(self) -> Budget {
+        Budget(self.0 - u32::from(self != Self::UNLIMITED))
     }
 }
 
@@ -54,17 +61,33 @@ impl Drop for RestoreOnPending {
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let before = context::budget();
-    match before.0 {
-        None => Poll::Ready(RestoreOnPending(before)),
-        Some(0) => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-        Some(units) => {
-            context::set_budget(Budget(Some(units - 1)));
-            Poll::Ready(RestoreOnPending(before))
-        }
+    if !before.has_remaining() {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
     }
+    context::set_budget(before.after_one());
+    Poll::Ready(RestoreOnPending(before))
+}
+
+/// One unit that is there and not spent. From [`unit`].
+#[derive(Debug)]
+#[must_use = "call `spend` on success"]
+pub struct Unit(Budget);
+
+impl Unit {
+    /// The operation succeeded. Between [`unit`] and this, no other one may spend.
+    #[inline]
+    pub fn spend(self) {
+        context::set_budget(self.0.after_one());
+    }
+}
+
+/// The unit that an operation may spend which succeeds at once or not at all. `None` if none is left: the operation goes
+/// by [`poll_proceed`] then.
+#[inline]
+pub fn unit() -> Option<Unit> {
+    let budget = context::budget();
+    budget.has_remaining().then_some(Unit(budget))
 }
 
 /// Whether the running task may do another operation before it must yield.

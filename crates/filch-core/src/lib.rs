@@ -8,6 +8,7 @@
 //! - [`wake_batch`]: whom to wake once the locks are released.
 //! - [`seam`]: what a scheduler, driver, clock and timers must do to be swapped in.
 //! - [`runtime`]: where a runtime's parts are found, and how it ends.
+//! - [`scope`]: what surrounds running code and may end it.
 //! - [`context`]: what the running thread knows.
 //!
 //! It knows no queue, no system call and no clock.
@@ -22,6 +23,7 @@ pub mod context;
 pub mod coop;
 pub mod io;
 pub mod runtime;
+pub mod scope;
 pub mod seam;
 pub mod sys;
 pub mod task;

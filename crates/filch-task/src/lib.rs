@@ -14,10 +14,20 @@
 
 mod abort_on_drop;
 mod builder;
+mod cancel_scope;
+mod cancelled;
+mod compute;
+mod context_value;
 pub mod coop;
+mod deferred;
+mod group;
 mod info;
 pub mod join_set;
+mod local_scope;
+mod scope_blocking;
+mod shield;
 mod spawn;
+mod task_local;
 mod to_thread;
 mod yield_now;
 

@@ -194,6 +194,15 @@ impl AbortHandle {
         self.header().spawned_at
     }
 
+    /// Has the task polled once more.
+    #[doc(hidden)]
+    pub fn wake(&self) {
+        if self.header().state.wake_by_ref() == Woken::Runnable {
+            // SAFETY: the state says that the runnable is ours.
+            unsafe { Runnable::from_raw(self.0) }.schedule(Hint::Wake);
+        }
+    }
+
     /// Drops the future here and now, unless it is in a poll, is not claimable or must be dropped on another thread.
     /// `true`: the task is complete.
     #[doc(hidden)]

@@ -3,6 +3,7 @@
 use super::raw::{Header, layout_of};
 use super::state::{Snapshot, State, Suspended};
 use super::{JoinError, JoinHandle, Runnable, Spawn};
+use crate::scope::Surroundings;
 use crate::seam::Hint;
 use crate::sys::cell::UnsafeCell;
 use crate::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -95,7 +96,7 @@ impl Rig {
     }
 
     fn spawn_claimable(&self, goal: usize) -> JoinHandle<usize> {
-        Spawn::on(self.runtime.runtime()).claimable().spawn(self.future(goal))
+        Spawn::on(self.runtime.runtime()).member_of(Surroundings::EMPTY).spawn(self.future(goal))
     }
 
     /// A task that waits, and its waker.

@@ -16,7 +16,7 @@ pub use join::{AbortHandle, JoinHandle};
 pub(crate) use raw::Header;
 pub(crate) use registry::Registry;
 pub use runnable::Runnable;
-pub use spawn::Spawn;
+pub use spawn::{Prepared, Spawn};
 
 #[cfg(all(test, filch_loom))]
 mod loom_tests;

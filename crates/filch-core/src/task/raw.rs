@@ -8,6 +8,7 @@ use super::registry::{Links, Shard, Standing};
 use super::state::{Completed, State};
 use super::waker;
 use crate::runtime::Shell;
+use crate::scope::Surroundings;
 use crate::sys::cell::UnsafeCell;
 use crate::unwind::contain;
 use std::future::Future;
@@ -37,6 +38,8 @@ pub(crate) struct Header {
     pub(super) spawned_at: &'static Location<'static>,
     /// Rarely used facts; null when there are none.
     pub(super) cold: Option<Box<Cold>>,
+    /// What it was spawned in; the first is its group if it is a member of one. Belongs to whom the stage belongs to.
+    surroundings: UnsafeCell<Surroundings>,
 }
 
 /// What few tasks have.
@@ -141,7 +144,9 @@ pub(super) struct Origin {
     pub(super) id: Id,
     pub(super) spawned_at: &'static Location<'static>,
     pub(super) name: Option<Box<str>>,
-    pub(super) claimable: bool,
+    pub(super) surroundings: Surroundings,
+    /// Whether the innermost scope of the surroundings counts the task as a member.
+    pub(super) member: bool,
     pub(super) local: bool,
 }
 
@@ -149,7 +154,7 @@ pub(super) struct Origin {
 pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> {
     let cell = Box::new(Cell {
         header: Header {
-            state: State::new(origin.claimable, origin.local),
+            state: State::new(origin.member, origin.local),
             vtable: &Cell::<F>::VTABLE,
             shell: origin.shell,
             links: UnsafeCell::new(Links::default()),
@@ -160,6 +165,7 @@ pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> 
             id: origin.id,
             spawned_at: origin.spawned_at,
             cold: origin.name.map(|name| Box::new(Cold { name: Some(name) })),
+            surroundings: UnsafeCell::new(origin.surroundings),
         },
         stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
     });
@@ -284,6 +290,10 @@ impl Header {
         // SAFETY: alive until `complete` below is done.
         let header = unsafe { task.as_ref() };
         header.shell.registry().remove(task);
+        // Why taken out before: afterwards the task may be gone.
+        // SAFETY: the surroundings belong to the completer.
+        let surroundings = header.surroundings.with_mut(|own| mem::take(unsafe { &mut *own }));
+        let is_member = header.state.is_claimable();
         // SAFETY: without a join handle the output is the completer's.
         let completed =
             header.state.complete(claimed, || unsafe { (header.vtable.drop_output)(task) });
@@ -302,6 +312,19 @@ impl Header {
                 }
             }
         }
+        if is_member && let Some(group) = surroundings.nearest_scope() {
+            group.member_ended();
+        }
+        contain(|| drop(surroundings)); // The last holder of a context value drops it.
+    }
+
+    /// What the task was spawned in.
+    ///
+    /// # Safety
+    /// - The task is alive and in a poll on this thread.
+    pub(crate) unsafe fn surroundings(task: NonNull<Header>) -> Surroundings {
+        // SAFETY: alive, and in a poll, so the surroundings are this thread's.
+        unsafe { task.as_ref() }.surroundings.with(|own| unsafe { (*own).clone() })
     }
 
     /// # Safety

@@ -29,6 +29,10 @@ impl Runnable {
         Runnable(task)
     }
 
+    pub(super) fn task(&self) -> NonNull<Header> {
+        self.0
+    }
+
     /// As a pointer, for a queue. [`from_ptr`](Self::from_ptr) brings it back; losing it leaks the task.
     #[inline]
     pub fn into_ptr(self) -> NonNull<()> {

@@ -6,6 +6,7 @@ use super::registry::Shard;
 use super::runnable::Runnable;
 use crate::context;
 use crate::runtime::RuntimeRef;
+use crate::scope::{self, Surroundings};
 use crate::seam::Hint;
 use std::future::Future;
 use std::panic::Location;
@@ -20,14 +21,14 @@ pub struct Spawn {
     runtime: RuntimeRef,
     name: Option<Box<str>>,
     spawned_at: &'static Location<'static>,
-    claimable: bool,
+    member_of: Option<Surroundings>,
 }
 
 impl Spawn {
     /// A plain task of `runtime`, spawned at the caller's line.
     #[track_caller]
     pub fn on(runtime: RuntimeRef) -> Self {
-        Spawn { runtime, name: None, spawned_at: Location::caller(), claimable: false }
+        Spawn { runtime, name: None, spawned_at: Location::caller(), member_of: None }
     }
 
     /// Gives the task a name.
@@ -36,11 +37,33 @@ impl Spawn {
         self
     }
 
-    /// Lets the holder of an abort handle drop the future at once while it is not in a poll; costs one more atomic
-    /// step per poll. For children of groups.
-    pub fn claimable(mut self) -> Self {
-        self.claimable = true;
+    /// Makes the task a member of the innermost scope of `surroundings`, and has it inherit these instead of what
+    /// surrounds the caller.
+    ///
+    /// When it has ended, the scope's [`member_ended`](crate::scope::Scope::member_ended) is called. The holder of an
+    /// abort handle may drop its future at once while it is not in a poll; that costs one more atomic step per poll.
+    pub fn member_of(mut self, surroundings: Surroundings) -> Self {
+        self.member_of = Some(surroundings);
         self
+    }
+
+    /// Says where the call stands instead.
+    pub fn at(mut self, place: &'static Location<'static>) -> Self {
+        self.spawned_at = place;
+        self
+    }
+
+    /// Makes a task that nobody knows yet: [`Prepared::start`] hands it to its runtime. Calls no foreign code.
+    pub fn prepare<F>(self, future: F) -> (Prepared, JoinHandle<F::Output>)
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let runtime = self.runtime;
+        // SAFETY: the future is `Send`.
+        let (task, handle) = unsafe { self.make(future, false, false) };
+        // SAFETY: `make` gave us the runnable.
+        (Prepared { runtime, runnable: unsafe { Runnable::from_raw(task) } }, handle)
     }
 
     /// Spawns a future that may run on any worker. When the runtime is ending, the handle answers "canceled".
@@ -49,10 +72,8 @@ impl Spawn {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let runtime = self.runtime;
-        // SAFETY: the future is `Send`.
-        let (task, handle) = unsafe { self.make(future, false, false) };
-        enter(runtime, task);
+        let (task, handle) = self.prepare(future);
+        task.start();
         handle
     }
 
@@ -74,7 +95,8 @@ impl Spawn {
         let runtime = self.runtime;
         // SAFETY: marked local, and this thread is the runtime's home.
         let (task, handle) = unsafe { self.make(future, true, false) };
-        enter(runtime, task);
+        // SAFETY: `make` gave us the runnable.
+        Prepared { runtime, runnable: unsafe { Runnable::from_raw(task) } }.start();
         handle
     }
 
@@ -112,6 +134,8 @@ impl Spawn {
             // Why: in turn, so that who spawns here and who completes there seldom meet at one lock.
             (false, None) => Shard::in_turn(id),
         };
+        let member = self.member_of.is_some();
+        let surroundings = self.member_of.unwrap_or_else(scope::current);
         let task = allocate(
             future,
             Origin {
@@ -120,7 +144,8 @@ impl Spawn {
                 id,
                 spawned_at: self.spawned_at,
                 name: self.name,
-                claimable: self.claimable,
+                surroundings,
+                member,
                 local,
             },
         );
@@ -129,14 +154,44 @@ impl Spawn {
     }
 }
 
-/// Registers and schedules a task that nobody else knows yet. Dropped instead, so canceled, when the runtime is ending.
-fn enter(runtime: RuntimeRef, task: NonNull<Header>) {
-    // SAFETY: `allocate` gave us the runnable.
-    let runnable = unsafe { Runnable::from_raw(task) };
-    // Why: one access for both steps, so that the runtime cannot end between them.
-    let Some(parts) = runtime.access() else { return };
-    if runtime.shell().registry().insert(task) {
-        parts.scheduler.schedule(runnable, Hint::Spawn);
+/// A task that nobody knows yet. Dropped, it is canceled.
+#[derive(Debug)]
+#[must_use = "dropped, it cancels the task"]
+pub struct Prepared {
+    runtime: RuntimeRef,
+    runnable: Runnable,
+}
+
+impl Prepared {
+    /// Registers and schedules the task. When the runtime is ending, it is canceled instead.
+    pub fn start(self) {
+        // Why: one access for both steps, so that the runtime cannot end between them.
+        let Some(parts) = self.runtime.access() else { return };
+        if self.runtime.shell().registry().insert(self.runnable.task()) {
+            parts.scheduler.schedule(self.runnable, Hint::Spawn);
+        }
+    }
+
+    /// As [`start`](Self::start), for several tasks at once: of those for the runtime of the first one, at most one wakes
+    /// a worker.
+    pub fn start_all(tasks: Vec<Prepared>) {
+        let Some(runtime) = tasks.first().map(|task| task.runtime) else { return };
+        let Some(parts) = runtime.access() else { return };
+        let mut others = Vec::new();
+        let mut refused = Vec::new();
+        let mut accepted = tasks.into_iter().filter_map(|task| {
+            if task.runtime != runtime {
+                others.push(task);
+                return None;
+            }
+            let is_in = runtime.shell().registry().insert(task.runnable.task());
+            if is_in { Some(task.runnable) } else { refused.push(task.runnable); None }
+        });
+        parts.scheduler.schedule_batch(&mut accepted);
+        drop(accepted);
+        drop(parts); // Unheld before futures are dropped, which may wait for the runtime's end.
+        drop(refused);
+        others.into_iter().for_each(Prepared::start);
     }
 }
 

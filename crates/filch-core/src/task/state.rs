@@ -128,6 +128,11 @@ impl State {
         State(AtomicU64::new(LIVE | JOIN_INTEREST | WAKE_ONE | REF_ONE | claimable | local))
     }
 
+    /// Constant.
+    pub(super) fn is_claimable(&self) -> bool {
+        Snapshot(self.0.load(Relaxed)).is_claimable()
+    }
+
     pub(super) fn load(&self) -> Snapshot {
         // ORDERING: Acquire. [task-output] pairs with `complete`: who sees the end sees the output.
         // [task-wake] pairs with the Release of every wake counted here: the poll sees what came before it.

@@ -3,10 +3,11 @@
 use super::channel::{Rx, Tx, WeakTx, channel as make_channel};
 use super::error::{SendError, TryRecvError, TrySendError};
 use super::list::List;
-use super::turnstile::Refusal;
+use super::turnstile::{Refusal, TakeRoom};
 use crate::blocking::block_on;
 use crate::lock::foreign;
 use crate::semaphore::Semaphore;
+use filch_core::coop;
 use futures_core::Stream;
 use std::fmt;
 use std::future::poll_fn;
@@ -92,13 +93,24 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.send(2).await, Err(SendError(2)));
     /// # });
     /// ```
+    #[inline]
     pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let list = self.list();
-        let claim = match list.turnstile.admission(1, || list.claim()).await {
-            Ok(claim) => claim.or_else(|| list.claim_with_room()),
-            Err(SendError(())) => None,
+        let Err(value) = self.send_at_once(value) else { return Ok(()) };
+        let taken = self.take_room(1).await.ok();
+        let Some(claim) = taken.and_then(|()| self.list().claim_with_room()) else {
+            return Err(SendError(value));
         };
-        let Some(claim) = claim else { return Err(SendError(value)) };
+        claim.write(value);
+        Ok(())
+    }
+
+    /// Sends a message, if there is room and the budget allows it.
+    // Why: most messages go this way, and nothing of theirs is kept for a later poll.
+    #[inline]
+    fn send_at_once(&self, value: T) -> Result<(), T> {
+        let Some(unit) = coop::unit() else { return Err(value) };
+        let Ok(claim) = self.list().claim() else { return Err(value) };
+        unit.spend();
         claim.write(value);
         Ok(())
     }
@@ -375,9 +387,8 @@ impl<T> Sender<T> {
         &self.tx.channel.list
     }
 
-    async fn take_room(&self, n: usize) -> Result<(), SendError<()>> {
-        let turnstile = &self.list().turnstile;
-        turnstile.admission(n, || turnstile.try_take_room(n)).await.map(|_at_once_or_later| ())
+    fn take_room(&self, n: usize) -> TakeRoom<'_> {
+        self.list().turnstile.take_room(n)
     }
 
     fn try_take_room(&self, n: usize) -> Result<(), TrySendError<()>> {

@@ -189,11 +189,11 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
         let list = &self.channel.list;
         // SAFETY: `&mut Rx` is the receiver.
         match unsafe { list.look() } {
-            Pop::Message(()) => {
+            Pop::Message(first) => {
                 // Why first: if the waker of a sender panics, the message is still there.
                 list.turnstile.give_back_before_taking();
-                // SAFETY: as above, and a message is there.
-                *into = Some(unsafe { list.take_first() });
+                // SAFETY: as above, and nothing was taken since.
+                *into = Some(unsafe { list.take(first) });
                 Taken::Some(1)
             }
             Pop::Empty(state) => Taken::nothing_in(state),
@@ -289,6 +289,27 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
 
     #[inline]
     pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.take_at_once() {
+            Some(message) => Poll::Ready(Some(message)),
+            None => self.poll_recv_slowly(cx),
+        }
+    }
+
+    /// Takes one message, if it is there and the budget allows it.
+    #[inline]
+    fn take_at_once(&mut self) -> Option<T> {
+        let unit = coop::unit()?;
+        let list = &self.channel.list;
+        // SAFETY: `&mut Rx` is the receiver.
+        let first = unsafe { list.first() }?;
+        list.turnstile.give_back_before_taking(); // As in `take_one`.
+        unit.spend();
+        // SAFETY: as above, and nothing was taken since.
+        Some(unsafe { list.take(first) })
+    }
+
+    #[inline(never)] // Why: as for `poll_take_more`.
+    fn poll_recv_slowly(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut received = None;
         self.poll_take(cx, |rx| rx.take_one(&mut received)).map(|_n| received)
     }

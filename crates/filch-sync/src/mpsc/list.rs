@@ -60,6 +60,16 @@ impl<T> Block<T> {
             block.assume_init()
         }
     }
+
+    /// # Safety
+    /// - The block is alive.
+    /// - `place` is below [`CAPACITY`].
+    #[inline]
+    unsafe fn slot(block: *mut Self, place: usize) -> *const Slot<T> {
+        debug_assert!(place < CAPACITY, "the end of a lap stands for no message");
+        // SAFETY: the caller's promises: in bounds of an allocation.
+        unsafe { (&raw const (*block).slots).cast::<Slot<T>>().add(place) }
+    }
 }
 
 /// The receiver's side, on a line of its own.
@@ -106,8 +116,7 @@ fn place<const BOUNDED: bool>(state: State<BOUNDED>) -> usize {
 #[must_use = "a position that is claimed and not written holds the receiver up for ever"]
 pub(super) struct Claim<'a, T> {
     // Why no reference: once the message is ready, the receiver may free the block at any time.
-    block: *mut Block<T>,
-    place: usize,
+    slot: *const Slot<T>,
     /// The receiver's, if it waits.
     waker: Option<Waker>,
     list: PhantomData<&'a Block<T>>,
@@ -120,14 +129,22 @@ impl<T> Claim<'_, T> {
         // SAFETY: whoever claimed the slot is alone with it until it is ready, and till then its block is alive: the
         // receiver frees it after its last message. Storing that it is ready is the last touch.
         unsafe {
-            let slot = &raw const (*self.block).slots[self.place];
-            (*slot).value.with_mut(|cell| (*cell).write(message));
-            (*slot).ready.store(true, Release); // ORDERING: [message] pairs with `List::pop`.
+            (*self.slot).value.with_mut(|cell| (*cell).write(message));
+            (*self.slot).ready.store(true, Release); // ORDERING: [message] pairs with `List::look`.
         }
         if let Some(waker) = self.waker {
             foreign(|| waker.wake());
         }
     }
+}
+
+/// The first message, which is there. From [`List::look`].
+#[must_use = "a message that is seen and not taken stays the first one"]
+pub(super) struct First<'a, T> {
+    // Why no reference: taking the last message of a block frees it.
+    slot: *const Slot<T>,
+    place: usize,
+    list: PhantomData<&'a Block<T>>,
 }
 
 impl<T, const BOUNDED: bool> List<T, BOUNDED> {
@@ -209,7 +226,7 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
             match self.claim_from(state, room) {
                 Ok(claim) => {
                     if is_last {
-                        self.link(claim.block, spare.take().expect("made above"));
+                        self.link(spare.take().expect("made above"));
                     }
                     return Ok(claim);
                 }
@@ -229,16 +246,20 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
             Ok(_) => {
                 // SAFETY: this step cleared `RX_WAITS`, and the message is not ready.
                 let waker = unsafe { self.turnstile.take_rx_waker(state) };
-                Ok(Claim { block, place: place(state), waker, list: PhantomData })
+                // SAFETY: the claim did not fail, so `block` is the one of this position, which is not the end of a lap;
+                // it is alive until the message is ready.
+                let slot = unsafe { Block::slot(block, place(state)) };
+                Ok(Claim { slot, waker, list: PhantomData })
             }
             Err(actual) => Err(State(actual)),
         }
     }
 
-    /// By the sender that claimed the last place of `block`, and has not written it yet.
+    /// By the sender that claimed the last place of a block, and has not written it yet.
     #[cold]
-    fn link(&self, block: *mut Block<T>, next: Box<Block<T>>) {
+    fn link(&self, next: Box<Block<T>>) {
         let next = Box::into_raw(next);
+        let block = self.tail.load(Relaxed); // Relaxed: who claims the last place is the next to store it.
         self.tail.store(next, Release); // ORDERING: [lap] the block is initialized.
         // ORDERING: [lap] publishes the block with the position.
         self.turnstile.word.fetch_add(State::<BOUNDED>::STEP, Release);
@@ -254,8 +275,8 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
     pub(super) unsafe fn pop(&self) -> Pop<T, BOUNDED> {
         // SAFETY: the caller's promise.
         match unsafe { self.look() } {
-            // SAFETY: as above, and it is there.
-            Pop::Message(()) => Pop::Message(unsafe { self.take_first() }),
+            // SAFETY: as above.
+            Pop::Message(first) => Pop::Message(unsafe { self.take(first) }),
             Pop::Empty(state) => Pop::Empty(state),
             Pop::Busy => Pop::Busy,
         }
@@ -266,43 +287,55 @@ impl<T, const BOUNDED: bool> List<T, BOUNDED> {
     /// # Safety
     /// The caller is the one receiver.
     #[inline]
-    pub(super) unsafe fn look(&self) -> Pop<(), BOUNDED> {
+    pub(super) unsafe fn look(&self) -> Pop<First<'_, T>, BOUNDED> {
+        // SAFETY: the caller's promise.
+        if let Some(first) = unsafe { self.first() } {
+            return Pop::Message(first);
+        }
+        let state = self.turnstile.state();
+        // SAFETY: the receiver's alone.
+        let position = self.head.with(|head| unsafe { (*head).position });
+        if state.position() == position { Pop::Empty(state) } else { Pop::Busy }
+    }
+
+    /// The first message, if it is there.
+    ///
+    /// # Safety
+    /// The caller is the one receiver.
+    #[inline]
+    pub(super) unsafe fn first(&self) -> Option<First<'_, T>> {
         self.head.with(|head| {
             // SAFETY: the receiver's alone.
             let head = unsafe { &*head };
-            // SAFETY: the receiver frees a block when it leaves it, so this one is alive.
-            let slot = unsafe { &(*head.block).slots[(head.position % LAP) as usize] };
-            // ORDERING: [message] pairs with `Claim::write`.
-            if slot.ready.load(Acquire) {
-                return Pop::Message(());
-            }
-            let state = self.turnstile.state();
-            if state.position() == head.position { Pop::Empty(state) } else { Pop::Busy }
+            let place = (head.position % LAP) as usize;
+            // SAFETY: the receiver frees a block when it leaves it, so this one is alive; and then the head skips the end
+            // of the lap.
+            let slot = unsafe { Block::slot(head.block, place) };
+            // SAFETY: as above. ORDERING: [message] pairs with `Claim::write`.
+            let is_ready = unsafe { (*slot).ready.load(Acquire) };
+            is_ready.then_some(First { slot, place, list: PhantomData })
         })
     }
 
-    /// Takes the first message, which is there.
+    /// Takes the first message.
     ///
     /// # Safety
-    /// The caller is the one receiver, and saw it by [`look`](Self::look).
+    /// The caller is the one receiver, and took none since it saw this one as the first of this list.
     #[inline]
-    pub(super) unsafe fn take_first(&self) -> T {
+    pub(super) unsafe fn take(&self, first: First<'_, T>) -> T {
+        // SAFETY: ready, so it is written; the block is alive, as in `first`; the head moves on, so it is read once.
+        let message = unsafe { (*first.slot).value.with(|value| (*value).assume_init_read()) };
         self.head.with_mut(|head| {
             // SAFETY: the receiver's alone.
             let head = unsafe { &mut *head };
-            let offset = (head.position % LAP) as usize;
-            // SAFETY: the receiver frees a block when it leaves it, so this one is alive; the loan ends before that.
-            let slot = unsafe { &(*head.block).slots[offset] };
-            // SAFETY: ready, so it is written; the head moves on, so it is read once.
-            let message = slot.value.with(|value| unsafe { (*value).assume_init_read() });
             head.position += 1;
-            if offset + 1 == CAPACITY {
+            if first.place + 1 == CAPACITY {
                 // SAFETY: all messages of the block are taken, and the next one was linked before the last was ready.
                 unsafe { head.leave_block() };
                 head.position = (head.position + 1) & State::<BOUNDED>::POSITIONS;
             }
-            message
-        })
+        });
+        message
     }
 
     /// Drops all messages that were claimed, also those that are being written, and calls `taken` before each drop.

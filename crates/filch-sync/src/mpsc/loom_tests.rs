@@ -393,7 +393,7 @@ fn one_room(give_back: fn(&List<i32, true>)) {
         let list = list.clone();
         move || give_back(&list)
     });
-    let admitted = block_on(list.turnstile.admission(1, || list.turnstile.try_take_room(1)));
+    let admitted = block_on(list.turnstile.take_room(1));
     assert!(admitted.is_ok());
     joined(thread);
 }

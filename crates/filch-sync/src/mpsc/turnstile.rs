@@ -169,27 +169,41 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
     /// then one message more than the limit has its room, until it is received.
     #[inline]
     pub(super) fn give_back_before_taking(&self) {
+        if BOUNDED {
+            let before = self.subtract_room(1);
+            if before.is(TX_WAIT | CLOSED) {
+                self.gave_back_before_taking(before);
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)] // Why: so that the receiver's path keeps nothing for it.
+    fn gave_back_before_taking(&self, before: State<BOUNDED>) {
         struct TakeAgain<'a>(&'a AtomicU64);
         impl Drop for TakeAgain<'_> {
             fn drop(&mut self) {
                 self.0.fetch_add(ROOM, Relaxed); // Relaxed: nothing was done under it.
             }
         }
-        if BOUNDED {
-            let undo = TakeAgain(&self.word);
-            self.give_back(1);
-            mem::forget(undo);
-        }
+        let undo = TakeAgain(&self.word);
+        self.gave_back(before, 1);
+        mem::forget(undo);
     }
 
     /// Gives room back of messages that were received, or that will never be sent.
     #[inline]
     pub(super) fn give_back(&self, n: usize) {
-        // ORDERING: [room] Release publishes what was done under it to whoever takes it. [rx] Acquire: the waker.
-        let before = State::<BOUNDED>(self.word.fetch_sub(n as u64 * ROOM, AcqRel));
+        let before = self.subtract_room(n);
         if before.is(TX_WAIT | CLOSED) {
             self.gave_back(before, n);
         }
+    }
+
+    #[inline]
+    fn subtract_room(&self, n: usize) -> State<BOUNDED> {
+        // ORDERING: [room] Release publishes what was done under it to whoever takes it. [rx] Acquire: the waker.
+        State(self.word.fetch_sub(n as u64 * ROOM, AcqRel))
     }
 
     #[cold]
@@ -310,25 +324,24 @@ impl Turnstile<true> {
         }
     }
 
-    /// Lets a sender in that has room for `n` messages: by `attempt`, or when its turn comes.
-    pub(super) fn admission<A>(&self, n: usize, attempt: A) -> Admission<'_, A> {
-        Admission { turnstile: self, n, attempt, waiter: None }
+    /// Takes room for `n` messages, when it is free and those who came before have theirs.
+    pub(super) fn take_room(&self, n: usize) -> TakeRoom<'_> {
+        TakeRoom { turnstile: self, n, waiter: None }
     }
 }
 
 pin_project! {
-    /// Waits until a sender is let in. Gives what its attempt gave, or nothing if it had to wait for its room.
-    pub(super) struct Admission<'a, A> {
+    /// From [`Turnstile::take_room`].
+    pub(super) struct TakeRoom<'a> {
         turnstile: &'a Turnstile<true>,
         n: usize,
-        attempt: A,
         // Why an option: whoever finds room needs no place in the queue.
         #[pin]
         waiter: Option<Waiter<&'a Turnstile<true>>>,
     }
 }
 
-impl<A> Admission<'_, A> {
+impl TakeRoom<'_> {
     #[cold]
     fn poll_queued(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
         let mut this = self.project();
@@ -341,21 +354,19 @@ impl<A> Admission<'_, A> {
     }
 }
 
-impl<R, A: FnMut() -> Result<R, Refusal>> Future for Admission<'_, A> {
-    type Output = Result<Option<R>, SendError<()>>;
+impl Future for TakeRoom<'_> {
+    type Output = Result<(), SendError<()>>;
 
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    #[inline(never)] // Why: so that `Sender::send`, which seldom gets here, stays short.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let budget = ready!(coop::poll_proceed(cx));
-        if self.waiter.is_none() {
-            if let Ok(admitted) = (self.as_mut().project().attempt)() {
-                budget.made_progress();
-                return Poll::Ready(Ok(Some(admitted)));
-            }
-        }
-        let admitted = ready!(self.poll_queued(cx));
+        let taken = if self.waiter.is_none() && self.turnstile.try_take_room(self.n).is_ok() {
+            Ok(())
+        } else {
+            ready!(self.poll_queued(cx))
+        };
         budget.made_progress();
-        Poll::Ready(admitted.map(|()| None))
+        Poll::Ready(taken)
     }
 }
 

@@ -12,6 +12,7 @@ mod random;
 mod shutdown;
 mod stall;
 mod streams;
+mod structured;
 mod suite;
 mod sync;
 mod task;

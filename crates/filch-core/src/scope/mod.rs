@@ -1,0 +1,56 @@
+//! What surrounds running code: deadlines, scopes that may end it, context values.
+//!
+//! There are two views of one chain:
+//! - While a future is polled, whatever surrounds it is a [`Frame`] on the stack of polls. [`Frame::enter`] puts it there.
+//! - What is spawned inside inherits the chain as [`Surroundings`], a list that is shared and never changes.
+//!
+//! A frame also knows the [`Scope`]s that were opened inside of it and have not ended. So whoever has to end a future early
+//! (a timeout, say) can first end those, awaiting their tasks, and drop the future when nothing is left that a drop would
+//! have to wait for.
+//!
+//! Decides nothing: what a deadline or a request does is up to the scopes.
+//! **Invariant:** the chain of a poll is reached from its own thread only, while the poll lasts.
+
+pub(crate) mod chain;
+mod enclosed;
+mod request;
+mod surroundings;
+
+pub use chain::{Frame, is_inside, register};
+pub use enclosed::Enclosed;
+pub use request::{Reason, Request, Urgency, Watch};
+pub use surroundings::{Fact, Surroundings, current, deadline, nearest_scope, value};
+
+use std::any::Any;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// Something that surrounds code and can be asked to end it.
+pub trait Scope: Any + Send + Sync {
+    /// When it ends what is inside by itself.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// What it was asked for. Everybody inside may look and wait.
+    fn request(&self) -> &Request;
+
+    /// Asks it, and what was opened inside of it, to end. Blocks nobody and drops no future on this thread.
+    fn cancel(&self, reason: &Reason, urgency: Urgency);
+
+    /// `Ready` when no task of it lives and none can come any more. The waker of the last call counts.
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// A task spawned as [a member](crate::task::Spawn::member_of) has ended: its future is dropped and its output stored.
+    fn member_ended(&self) {}
+
+    /// Takes on one more member that [`cancel`](Self::cancel) does not reach. `false`: it has ended, or takes none.
+    fn adopt(&self) -> bool {
+        false
+    }
+
+    /// Whether what is inside goes on, at present, although something further out asks it to end.
+    fn is_shield(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,1 @@
+//! Ending what is inside early: `CancelScope`.

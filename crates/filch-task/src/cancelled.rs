@@ -1,0 +1,1 @@
+//! Being told that the end is near.

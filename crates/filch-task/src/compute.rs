@@ -1,0 +1,1 @@
+//! Work that computes, off the workers.

@@ -1,0 +1,1 @@
+//! Clean-up that outlives who asked for it.

@@ -1,0 +1,1 @@
+//! Children over borrowed data, within one task.

@@ -1,0 +1,1 @@
+//! Children over borrowed data, from synchronous code.

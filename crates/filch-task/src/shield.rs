@@ -1,0 +1,1 @@
+//! Work that a cancel does not reach.

@@ -1,0 +1,1 @@
+//! Deadlines, cancel scopes, shields and deferred clean-up.

@@ -1,0 +1,1 @@
+//! Context values, task locals, parents.

@@ -1,0 +1,1 @@
+//! Several futures at a time, each a task.

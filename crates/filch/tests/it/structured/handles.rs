@@ -1,0 +1,1 @@
+//! Canceling a task through its handle.

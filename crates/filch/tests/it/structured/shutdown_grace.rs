@@ -1,0 +1,1 @@
+//! What a runtime's end waits for.
