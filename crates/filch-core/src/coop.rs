@@ -23,6 +23,7 @@ impl Budget {
     }
 
     /// Whether an operation may still proceed.
+    #[inline]
     pub fn has_remaining(self) -> bool {
         self.0 != 0
     }
@@ -75,7 +76,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
 pub struct Unit(Budget);
 
 impl Unit {
-    /// The operation succeeded. Between [`unit`] and this, no other one may spend.
+    /// The operation succeeded. What others spent since [`unit`] is not counted.
     #[inline]
     pub fn spend(self) {
         context::set_budget(self.0.after_one());
@@ -91,6 +92,7 @@ pub fn unit() -> Option<Unit> {
 }
 
 /// Whether the running task may do another operation before it must yield.
+#[inline]
 pub fn has_budget_remaining() -> bool {
     context::budget().has_remaining()
 }

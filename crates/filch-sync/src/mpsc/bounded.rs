@@ -93,7 +93,6 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.send(2).await, Err(SendError(2)));
     /// # });
     /// ```
-    #[inline]
     pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
         let Err(value) = self.send_at_once(value) else { return Ok(()) };
         let taken = self.take_room(1).await.ok();
@@ -911,5 +910,50 @@ impl<T> Stream for Receiver<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         debug(f, "Receiver", &self.rx.channel.list)
+    }
+}
+
+#[cfg(all(test, not(any(filch_loom, filch_shuttle))))]
+mod tests {
+    use super::*;
+    use filch_core::coop::{Budget, has_budget_remaining, with_budget};
+    use std::pin::pin;
+    use std::task::Waker;
+
+    fn poll<F: Future>(future: F) -> Poll<F::Output> {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn each_message_spends_one_unit_on_either_side() {
+        let (sender, mut receiver) = channel(4);
+        with_budget(Budget::new(2), || {
+            assert_eq!(poll(sender.send(1)), Poll::Ready(Ok(())));
+            assert!(has_budget_remaining());
+            assert_eq!(poll(sender.send(2)), Poll::Ready(Ok(())));
+            assert_eq!(poll(sender.send(3)), Poll::Pending);
+        });
+        with_budget(Budget::new(1), || {
+            assert_eq!(poll(receiver.recv()), Poll::Ready(Some(1)));
+            assert_eq!(poll(receiver.recv()), Poll::Pending);
+        });
+        assert_eq!(receiver.try_recv(), Ok(2));
+    }
+
+    #[test]
+    fn what_waits_spends_nothing() {
+        let (sender, mut receiver) = channel(1);
+        with_budget(Budget::new(1), || {
+            assert_eq!(poll(receiver.recv()), Poll::Pending);
+            sender.try_send(1).expect("there is room");
+            assert_eq!(poll(sender.send(2)), Poll::Pending);
+            assert!(has_budget_remaining());
+        });
+        assert_eq!(receiver.try_recv(), Ok(1));
+        with_budget(Budget::UNLIMITED, || {
+            assert_eq!(poll(sender.send(2)), Poll::Ready(Ok(())));
+            assert_eq!(poll(receiver.recv()), Poll::Ready(Some(2)));
+            assert!(has_budget_remaining());
+        });
     }
 }

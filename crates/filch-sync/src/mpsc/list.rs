@@ -130,7 +130,7 @@ impl<T> Claim<'_, T> {
         // receiver frees it after its last message. Storing that it is ready is the last touch.
         unsafe {
             (*self.slot).value.with_mut(|cell| (*cell).write(message));
-            (*self.slot).ready.store(true, Release); // ORDERING: [message] pairs with `List::look`.
+            (*self.slot).ready.store(true, Release); // ORDERING: [message] pairs with `List::first`.
         }
         if let Some(waker) = self.waker {
             foreign(|| waker.wake());
