@@ -69,6 +69,27 @@ impl Rt for Filch {
         drop(join);
     }
 
+    async fn group(n: usize) {
+        let scope = filch::TaskGroup::scope(async |tg| {
+            for _ in 0..n {
+                tg.spawn(async {});
+            }
+            Ok(())
+        });
+        scope.await.expect("no child of a workload fails");
+    }
+
+    async fn join_set(n: usize) {
+        let mut set: filch::task::JoinSet<()> = (0..n).map(|_| async {}).collect();
+        while let Some(ended) = set.join_next().await {
+            ended.expect("no task of a workload panics or is aborted");
+        }
+    }
+
+    async fn gather(n: usize) -> Vec<u64> {
+        filch::gather((0..n as u64).map(|number| async move { number })).await
+    }
+
     fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
     where
         T: Send + 'static,

@@ -53,6 +53,15 @@ pub(crate) trait Rt: Sized + Send + Sync + 'static {
     /// Lets a task go on without its handle.
     fn detach<T: Send + 'static>(join: Self::Join<T>);
 
+    /// Runs `n` no-op tasks under one roof and waits until all have ended: a task group, or what comes nearest to one.
+    fn group(n: usize) -> impl Future<Output = ()> + Send;
+
+    /// Spawns `n` no-op tasks and joins them in the order in which they end.
+    fn join_set(n: usize) -> impl Future<Output = ()> + Send;
+
+    /// Spawns `n` tasks and collects their numbers in the order of their spawns.
+    fn gather(n: usize) -> impl Future<Output = Vec<u64>> + Send;
+
     /// Runs `job` on the pool for blocking calls.
     fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
     where

@@ -70,6 +70,28 @@ impl Rt for Smol {
         join.detach();
     }
 
+    async fn group(n: usize) {
+        Self::join_set(n).await;
+    }
+
+    async fn join_set(n: usize) {
+        // Why in order: smol has no set of tasks.
+        let tasks: Vec<_> = (0..n).map(|_| smol::spawn(async {})).collect();
+        for task in tasks {
+            task.await;
+        }
+    }
+
+    async fn gather(n: usize) -> Vec<u64> {
+        let spawn = |number| smol::spawn(async move { number });
+        let tasks: Vec<_> = (0..n as u64).map(spawn).collect();
+        let mut numbers = Vec::with_capacity(n);
+        for task in tasks {
+            numbers.push(task.await);
+        }
+        numbers
+    }
+
     fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
     where
         T: Send + 'static,

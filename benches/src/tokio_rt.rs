@@ -69,6 +69,28 @@ impl Rt for Tokio {
         drop(join);
     }
 
+    async fn group(n: usize) {
+        // What tokio's users take for a group: the set ends its tasks when it is dropped.
+        Self::join_set(n).await;
+    }
+
+    async fn join_set(n: usize) {
+        let mut set: tokio::task::JoinSet<()> = (0..n).map(|_| async {}).collect();
+        while let Some(ended) = set.join_next().await {
+            ended.expect("no task of a workload panics or is aborted");
+        }
+    }
+
+    async fn gather(n: usize) -> Vec<u64> {
+        let spawn = |number| Self::spawn(async move { number });
+        let tasks: Vec<_> = (0..n as u64).map(spawn).collect();
+        let mut numbers = Vec::with_capacity(n);
+        for task in tasks {
+            numbers.push(task.await);
+        }
+        numbers
+    }
+
     fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
     where
         T: Send + 'static,

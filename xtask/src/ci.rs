@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::outcome::{Outcome, Tally, Trouble, must_have_everything};
 use crate::{
-    asan, examples, features, interop, loom, readme, sh, shuttle, soak, swap, syscalls, tidy,
+    asan, examples, features, guides, interop, loom, readme, sh, shuttle, soak, swap, syscalls,
+    tidy,
 };
 
 /// A step's name and what it does.
@@ -20,6 +21,7 @@ const STEPS: &[Step] = &[
     ("doc", doc),
     ("examples", examples::check),
     ("readme", readme::check),
+    ("guides", guides::check),
     ("swap", swap::check),
     ("interop", interop::check),
     ("syscalls", syscalls::check),

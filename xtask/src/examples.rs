@@ -1,7 +1,8 @@
 //! Runs every example of every crate and compares what it prints.
 //!
-//! `examples/<name>.out` holds the expected output; `…` in it stands for anything within a line.
+//! `<name>.out` beside `<name>.rs` holds the expected output; `…` in it stands for anything within a line.
 //! An example that serves for ever is driven by a row of [`DRIVEN`] instead.
+//! The examples of a subfolder (`tutorial/`) are for beginners: they must do with the default features, and with a screen.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,11 +20,16 @@ type Driven = (&'static str, fn(&Path) -> Result<(), Trouble>);
 /// Examples that do not end by themselves.
 const DRIVEN: &[Driven] = &[("echo_server", serve::echo)];
 
+/// A beginner's example fits on a screen.
+const SCREEN: usize = 60;
+
 #[derive(Debug)]
 struct Example {
     package: String,
     name: String,
     folder: PathBuf,
+    /// It must do with the default features, and with a screen.
+    is_for_beginners: bool,
 }
 
 /// Runs them all, however many fail.
@@ -50,37 +56,58 @@ pub(crate) fn check() -> Outcome {
 fn examples() -> Vec<Example> {
     let mut all = Vec::new();
     for manifest in Manifest::published() {
-        let folder = sh::root().join("crates").join(&manifest.name).join("examples");
-        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        let names = files
-            .filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".rs")?.to_owned()));
-        let package = &manifest.name;
-        all.extend(names.map(|name| Example {
-            package: package.clone(),
-            name,
-            folder: folder.clone(),
-        }));
+        let top = sh::root().join("crates").join(&manifest.name).join("examples");
+        let mut folders = entries(&top);
+        folders.retain(|path| path.is_dir());
+        folders.push(top.clone());
+        for folder in folders {
+            all.extend(names(&folder).into_iter().map(|name| Example {
+                package: manifest.name.clone(),
+                name,
+                is_for_beginners: folder != top,
+                folder: folder.clone(),
+            }));
+        }
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
 
+/// The examples in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let files = entries(folder);
+    let names = files.iter().filter_map(|path| path.file_name()?.to_str()?.strip_suffix(".rs"));
+    names.map(str::to_owned).collect()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
 impl Example {
     fn run(&self) -> Result<(), Trouble> {
-        let args = [
-            "build",
-            "--quiet",
-            "--all-features",
-            "--package",
-            &self.package,
-            "--example",
-            &self.name,
-        ];
-        sh::run(&mut sh::cargo(args))?;
+        let args = ["build", "--quiet", "--package", &self.package, "--example", &self.name];
+        let mut build = sh::cargo(args);
+        if self.is_for_beginners {
+            self.fits_on_a_screen()?;
+        } else {
+            build.arg("--all-features");
+        }
+        sh::run(&mut build)?;
         let binary = sh::target_dir("debug").join("examples").join(&self.name);
         match DRIVEN.iter().find(|(name, _)| *name == self.name) {
             Some((_, drive)) => drive(&binary),
             None => self.compare(&binary),
+        }
+    }
+
+    fn fits_on_a_screen(&self) -> Result<(), Trouble> {
+        let file = self.folder.join(format!("{}.rs", self.name));
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        match text.lines().count() {
+            0..=SCREEN => Ok(()),
+            n => Err(format!("{} has {n} lines; {SCREEN} are enough", file.display()).into()),
         }
     }
 

@@ -11,6 +11,7 @@ mod outcome;
 mod sh;
 
 mod examples;
+mod guides;
 mod readme;
 mod serve;
 

@@ -26,19 +26,19 @@ impl QuickStart {
     fn find(readme: &str) -> Result<Self, Trouble> {
         let blocks = blocks(readme);
         let missing = |what: &str| Trouble::from(format!("README.md has no {what}"));
-        let toml = blocks.iter().find(|(kind, text)| *kind == "toml" && text.contains("filch"));
-        let line = toml.and_then(|(_, text)| text.lines().find(|line| line.starts_with("filch")));
-        let rust = blocks.iter().position(|(kind, _)| kind.starts_with("rust"));
+        let toml = blocks.iter().find(|block| block.kind == "toml" && block.text.contains("filch"));
+        let line = toml.and_then(|block| block.text.lines().find(|line| line.starts_with("filch")));
+        let rust = blocks.iter().position(|block| block.kind.starts_with("rust"));
         let rust = rust.ok_or_else(|| missing("`rust` block"))?;
-        let output = blocks[rust..].iter().find(|(kind, _)| *kind == "text");
+        let output = blocks[rust..].iter().find(|block| block.kind == "text");
         Ok(Self {
             dependency: line
                 .ok_or_else(|| missing("`toml` block with a line for filch"))?
                 .to_owned(),
-            program: blocks[rust].1.clone(),
+            program: blocks[rust].text.clone(),
             output: output
                 .ok_or_else(|| missing("`text` block with the program's output"))?
-                .1
+                .text
                 .clone(),
         })
     }
@@ -61,18 +61,30 @@ impl QuickStart {
     }
 }
 
-/// The fenced blocks: what follows the fence, and the text.
-fn blocks(markdown: &str) -> Vec<(&str, String)> {
-    let mut blocks: Vec<(&str, String)> = Vec::new();
+/// A fenced block of a Markdown text.
+#[derive(Debug)]
+pub(crate) struct Block<'a> {
+    /// Where its fence stands, counted from one.
+    pub(crate) line: usize,
+    /// What follows the fence.
+    pub(crate) kind: &'a str,
+    pub(crate) text: String,
+}
+
+/// The fenced blocks, in the order of the text.
+pub(crate) fn blocks(markdown: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
     let mut open = false;
-    for line in markdown.lines() {
+    for (at, line) in markdown.lines().enumerate() {
         match line.strip_prefix("```") {
-            Some(kind) if !open => blocks.push((kind.trim(), String::new())),
+            Some(kind) if !open => {
+                blocks.push(Block { line: at + 1, kind: kind.trim(), text: String::new() });
+            }
             Some(_) => {}
             None if open => {
-                let (_, text) = blocks.last_mut().expect("a block is open");
-                text.push_str(line);
-                text.push('\n');
+                let block = blocks.last_mut().expect("a block is open");
+                block.text.push_str(line);
+                block.text.push('\n');
             }
             None => {}
         }

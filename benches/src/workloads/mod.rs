@@ -28,6 +28,9 @@ pub(crate) fn of_runtime<R: Rt>() -> Vec<Row> {
     rows::<R>(&[
         ("spawn_join", tasks::spawn_join),
         ("spawn_join_100k", tasks::spawn_join_100k),
+        ("group_spawn", tasks::group_spawn),
+        ("join_set", tasks::join_set),
+        ("gather_100k", tasks::gather_100k),
         ("spawn_detached", tasks::spawn_detached),
         ("spawn_outside", tasks::spawn_outside),
         ("spawn_outside_one", tasks::spawn_outside_one),

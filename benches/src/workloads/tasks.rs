@@ -41,6 +41,39 @@ async fn join_batch<R: Rt>(batches: usize, size: usize) {
     }
 }
 
+/// 1e6 no-op children in groups of 1000.
+pub(super) fn group_spawn<R: Rt>(rt: &R, scale: f64) -> Report {
+    in_batches(rt, scaled(1000, scale), BATCH, R::group)
+}
+
+/// 1e6 no-op tasks in sets of 1000, joined in the order in which they end.
+pub(super) fn join_set<R: Rt>(rt: &R, scale: f64) -> Report {
+    in_batches(rt, scaled(1000, scale), BATCH, R::join_set)
+}
+
+/// 5 times 1e5 tasks, their numbers gathered in order.
+pub(super) fn gather_100k<R: Rt>(rt: &R, scale: f64) -> Report {
+    in_batches(rt, scaled(5, scale), 100_000, async |n| assert_eq!(R::gather(n).await.len(), n))
+}
+
+fn in_batches<R, F, Fut>(rt: &R, batches: usize, size: usize, batch: F) -> Report
+where
+    R: Rt,
+    F: Fn(usize) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    rt.run_inside(async move {
+        for _ in 0..batches.div_ceil(10) {
+            batch(size).await;
+        }
+        let meter = Meter::start();
+        for _ in 0..batches {
+            batch(size).await;
+        }
+        meter.stop(batches * size)
+    })
+}
+
 /// 1e6 detached no-ops in batches of 1000; a counter ends a batch.
 pub(super) fn spawn_detached<R: Rt>(rt: &R, scale: f64) -> Report {
     async fn run<R: Rt>(batches: usize) {

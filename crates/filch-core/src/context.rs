@@ -5,7 +5,7 @@
 use crate::const_thread_local;
 use crate::coop::Budget;
 use crate::runtime::{RuntimeRef, Shell};
-use crate::scope::Surroundings;
+use crate::scope::{Scope, Surroundings};
 use crate::scope::chain::Entered;
 use crate::task::{AbortHandle, Header, Id, Runnable};
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A poll of a task on this thread's stack.
 struct Polling {
@@ -306,6 +306,12 @@ pub fn polled_tasks() -> Vec<Id> {
 pub(crate) fn inherited() -> Surroundings {
     // SAFETY: as in `task_id`; the task in a poll has not completed.
     polled_task().map_or(Surroundings::EMPTY, |task| unsafe { Header::surroundings(task) })
+}
+
+/// Makes a scope known to the task in a poll on this thread, if there is one.
+pub(crate) fn keep_in_task(scope: &Arc<dyn Scope>) {
+    // SAFETY: as in `task_id`.
+    with_current(|task| unsafe { task.as_ref() }.keep(scope));
 }
 
 #[inline]

@@ -257,10 +257,13 @@ pub trait Timers: Send + Sync + 'static {
     fn abandon(&self, wakes: &mut WakeBatch);
 }
 
-/// Threads for calls that block. Not a seam: it stays when the scheduler is swapped.
+/// Threads for calls that block or compute. Not a seam: it stays when the scheduler is swapped.
 pub trait Blocking: Send + Sync + 'static {
     /// Runs a task whose single poll blocks. Dropped (and so canceled) when the pool is shut down.
-    fn submit(&self, task: Runnable);
+    ///
+    /// # Errors
+    /// The task itself when the pool was shut down.
+    fn submit(&self, task: Runnable) -> Result<(), Runnable>;
 
     /// How many blocking calls run or wait.
     fn n_busy(&self) -> usize;

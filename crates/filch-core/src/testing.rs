@@ -32,6 +32,8 @@ pub(crate) fn parts(scheduler: Arc<dyn Scheduler>) -> Parts {
         timers: timers.clone(),
         clock: Arc::new(SystemClock),
         blocking: Arc::new(CallerBlocks),
+        compute: Arc::new(CallerBlocks),
+        calls_elsewhere: Arc::default(),
         park: Arc::new(CondvarPark::new(buffers.clone(), timers)),
         buffers,
         roots: Arc::default(),
@@ -120,9 +122,10 @@ impl Clock for SystemClock {
 pub(crate) struct CallerBlocks;
 
 impl Blocking for CallerBlocks {
-    fn submit(&self, task: Runnable) {
+    fn submit(&self, task: Runnable) -> Result<(), Runnable> {
         let again = task.run();
         debug_assert!(again.is_none(), "a blocking call ends with its first poll");
+        Ok(())
     }
 
     fn n_busy(&self) -> usize {

@@ -13,12 +13,24 @@ pub(crate) enum Flavor {
     Local,
 }
 
+/// What becomes of a test whose tasks outlive it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaks {
+    /// What the environment says.
+    Default,
+    Allow,
+    Warn,
+    Fail,
+}
+
 /// The arguments with defaults filled in.
 #[derive(Debug)]
 pub(crate) struct Args {
     pub(crate) flavor: Flavor,
     pub(crate) workers: Option<Literal>,
     pub(crate) start_paused: Option<bool>,
+    /// Tests only.
+    pub(crate) leaks: Leaks,
     /// The path of the facade: `::filch`, unless the user calls it something else.
     pub(crate) facade: TokenStream,
 }
@@ -31,7 +43,7 @@ impl Args {
             Attribute::Test => Flavor::CurrentThread,
         };
         let facade = generated("::filch", Span::call_site());
-        Args { flavor, workers: None, start_paused: None, facade }
+        Args { flavor, workers: None, start_paused: None, leaks: Leaks::Default, facade }
     }
 
     /// Reads the attribute's arguments.
@@ -75,6 +87,7 @@ enum Key {
     Flavor,
     Workers,
     StartPaused,
+    Leaks,
     Crate,
     UnhandledPanic,
 }
@@ -99,6 +112,7 @@ impl<'a> Argument<'a> {
             "flavor" => Key::Flavor,
             "workers" | "worker_threads" => Key::Workers,
             "start_paused" => Key::StartPaused,
+            "leaks" if attribute == Attribute::Test => Key::Leaks,
             "crate" => Key::Crate,
             "unhandled_panic" => Key::UnhandledPanic,
             _ => {
@@ -125,6 +139,7 @@ impl<'a> Argument<'a> {
             Key::Flavor => args.flavor = self.flavor()?,
             Key::Workers => args.workers = Some(self.workers()?),
             Key::StartPaused => args.start_paused = Some(self.start_paused()?),
+            Key::Leaks => args.leaks = self.leaks()?,
             Key::Crate => args.facade = self.facade()?,
             Key::UnhandledPanic => {
                 let message = format!(
@@ -166,6 +181,15 @@ impl<'a> Argument<'a> {
         }
     }
 
+    fn leaks(&self) -> Result<Leaks, Error> {
+        match self.string().as_deref() {
+            Some("allow") => Ok(Leaks::Allow),
+            Some("warn") => Ok(Leaks::Warn),
+            Some("fail") => Ok(Leaks::Fail),
+            _ => Err(self.mismatch("one of \"fail\", \"warn\" and \"allow\"")),
+        }
+    }
+
     /// A path, bare or between quotes.
     fn facade(&self) -> Result<TokenStream, Error> {
         let wanted = "the path under which this crate knows filch, such as \"my_filch\"";
@@ -202,9 +226,13 @@ impl<'a> Argument<'a> {
 }
 
 fn accepted(attribute: Attribute) -> String {
+    let leaks = match attribute {
+        Attribute::Main => "",
+        Attribute::Test => ", `leaks = \"fail\" | \"warn\" | \"allow\"`",
+    };
     format!(
         "`#[filch::{}]` accepts `flavor = \"multi_thread\" | \"current_thread\" | \"local\"`, `workers = N` \
-         (or `worker_threads = N`), `start_paused = true | false` and `crate = \"path\"`",
+         (or `worker_threads = N`), `start_paused = true | false`{leaks} and `crate = \"path\"`",
         attribute.name()
     )
 }

@@ -1,6 +1,6 @@
 //! From an `async fn` to a plain one that hands its body to a runtime.
 
-use crate::args::{Args, Flavor};
+use crate::args::{Args, Flavor, Leaks};
 use crate::error::Error;
 use crate::function::Function;
 use crate::tokens::{braces, generated, is_ident, is_punct};
@@ -124,6 +124,7 @@ fn run(attribute: Attribute, args: &Args, function: &Function) -> TokenStream {
     let mut run = TokenStream::new();
     if attribute == Attribute::Test {
         run.extend(erase(function));
+        run.extend(leaks(args));
     }
     run.extend(generated("let mut builder =", span));
     run.extend(args.facade.clone());
@@ -143,13 +144,28 @@ fn run(attribute: Attribute, args: &Args, function: &Function) -> TokenStream {
     }
     run.extend(args.facade.clone());
     let runner = match (args.flavor, attribute) {
-        (Flavor::Local, Attribute::Main) => "run_main_local",
-        (Flavor::Local, Attribute::Test) => "run_test_local",
-        (_, Attribute::Main) => "run_main",
-        (_, Attribute::Test) => "run_test",
+        (Flavor::Local, Attribute::Main) => "run_main_local(builder, body)",
+        (Flavor::Local, Attribute::Test) => "run_test_local(builder, leaks, body)",
+        (_, Attribute::Main) => "run_main(builder, body)",
+        (_, Attribute::Test) => "run_test(builder, leaks, body)",
     };
-    run.extend(generated(&format!("::runtime::__private::{runner}(builder, body)"), span));
+    run.extend(generated(&format!("::runtime::__private::{runner}"), span));
     run
+}
+
+/// The statement that says what becomes of tasks which outlive a test.
+fn leaks(args: &Args) -> TokenStream {
+    let leaks = match args.leaks {
+        Leaks::Default => "Default",
+        Leaks::Allow => "Allow",
+        Leaks::Warn => "Warn",
+        Leaks::Fail => "Fail",
+    };
+    let span = Span::mixed_site();
+    let mut statement = generated("let leaks =", span);
+    statement.extend(args.facade.clone());
+    statement.extend(generated(&format!("::runtime::__private::Leaks::{leaks};"), span));
+    statement
 }
 
 /// Hides the type of a test's body, so that all tests of a program share one copy of the code that runs them.

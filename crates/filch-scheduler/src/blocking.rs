@@ -1,10 +1,13 @@
-//! Threads for calls that block: started when there is a call and nobody free, ended when idle for a while.
+//! Threads for calls that block or compute: started when there is a call and nobody free, ended when idle for a while.
 //!
-//! Knows nothing about workers. A call is a task that is done at its first poll.
+//! Knows nothing about workers. A call is a task that is done at its first poll. Calls begin in the order in which they
+//! came. A pool belongs to one runtime, or to none and takes the calls of all.
 
 use crate::hook::{self, ThreadHook, ThreadNames};
 use filch_core::RuntimeRef;
 use filch_core::seam::Blocking;
+use filch_core::sys::sync::atomic::AtomicUsize;
+use filch_core::sys::sync::atomic::Ordering::{Relaxed, Release};
 use filch_core::sys::sync::{Condvar, Mutex, MutexGuard};
 use filch_core::sys::thread;
 use filch_core::sys::{Duration, Instant};
@@ -14,9 +17,28 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// Threads for calls that block.
+/// Threads for calls.
 #[derive(Clone)]
 pub struct BlockingPool(Arc<Pool>);
+
+/// How many threads a pool has and how they are made.
+#[derive(Clone)]
+pub struct PoolSettings {
+    /// What one of the pool's calls is called in a report.
+    pub call: Arc<str>,
+    /// How many calls run at a time; at least one.
+    pub max_threads: usize,
+    /// How long a thread stays without a call.
+    pub keep_alive: Duration,
+    /// The stack of a thread in bytes; `None` for the system's default.
+    pub stack_size: Option<usize>,
+    /// Names a thread by its number.
+    pub thread_name: ThreadNames,
+    /// Called on each thread before its first call.
+    pub on_start: Option<ThreadHook>,
+    /// Called on each thread after its last call.
+    pub on_stop: Option<ThreadHook>,
+}
 
 struct Pool {
     state: Mutex<State>,
@@ -24,21 +46,20 @@ struct Pool {
     work: Condvar,
     /// Notified when a thread has ended.
     progress: Condvar,
-    max_threads: usize,
-    keep_alive: Duration,
-    stack_size: Option<usize>,
-    thread_name: ThreadNames,
-    on_start: Option<ThreadHook>,
-    on_stop: Option<ThreadHook>,
+    /// It belongs to no runtime: each call brings its own.
+    is_shared: bool,
+    settings: PoolSettings,
 }
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Runnable>,
+    queue: VecDeque<Call>,
     /// Threads that wait for work, and how many of them were notified and have not seen it.
     n_idle: usize,
     n_notified: usize,
+    /// Threads that take calls, and those that have taken their last one.
     n_threads: usize,
+    n_ending: usize,
     /// How many threads were ever started: the next one's number.
     n_started: usize,
     closed: bool,
@@ -47,16 +68,32 @@ struct State {
     running: HashMap<usize, Running>,
 }
 
+/// A call on its way through a pool.
+struct Call {
+    task: Runnable,
+    /// Declared last: dropped when the task has ended and whoever awaits it was woken.
+    guest: Option<Guest>,
+}
+
+/// The stay of a call in a pool that is not its runtime's. Meanwhile a virtual clock of that runtime does not jump.
+struct Guest {
+    of: RuntimeRef,
+    /// [`Parts::calls_elsewhere`](filch_core::runtime::Parts::calls_elsewhere); `None` when the runtime has ended.
+    calls: Option<Arc<AtomicUsize>>,
+}
+
 struct Running {
     name: Option<String>,
     spawned_at: &'static Location<'static>,
     since: Instant,
 }
 
-/// A blocking call that did not end within the grace.
+/// A call that did not end within the grace.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Leftover {
+    /// What the pool calls it.
+    call: Arc<str>,
     /// The task's name, if it was given one.
     pub name: Option<String>,
     /// Where the call was made.
@@ -67,7 +104,7 @@ pub struct Leftover {
 
 impl fmt::Display for Leftover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "blocking call ")?;
+        write!(f, "{} ", self.call)?;
         if let Some(name) = &self.name {
             write!(f, "{name:?} ")?;
         }
@@ -76,25 +113,30 @@ impl fmt::Display for Leftover {
 }
 
 impl BlockingPool {
-    /// A pool without threads, of at most `max_threads`.
-    pub fn new(
-        max_threads: usize,
-        keep_alive: Duration,
-        stack_size: Option<usize>,
-        thread_name: ThreadNames,
-        on_start: Option<ThreadHook>,
-        on_stop: Option<ThreadHook>,
-    ) -> Self {
+    /// A pool without threads, of the runtime that [`start`](Self::start) will name.
+    ///
+    /// # Panics
+    /// When `max_threads` is zero; the facade's builder refuses that with an error.
+    pub fn new(settings: PoolSettings) -> Self {
+        Self::with(settings, false)
+    }
+
+    /// A pool without threads, for the calls of all runtimes. Each call runs inside the runtime it belongs to.
+    ///
+    /// # Panics
+    /// When `max_threads` is zero.
+    pub fn shared(settings: PoolSettings) -> Self {
+        Self::with(settings, true)
+    }
+
+    fn with(settings: PoolSettings, is_shared: bool) -> Self {
+        assert_ne!(settings.max_threads, 0, "a pool needs at least one thread");
         BlockingPool(Arc::new(Pool {
             state: Mutex::default(),
             work: Condvar::new(),
             progress: Condvar::new(),
-            max_threads: max_threads.max(1),
-            keep_alive,
-            stack_size,
-            thread_name,
-            on_start,
-            on_stop,
+            is_shared,
+            settings,
         }))
     }
 
@@ -103,35 +145,67 @@ impl BlockingPool {
         self.0.state.lock().runtime = Some(runtime);
     }
 
-    /// Takes no more calls, cancels the queued ones and waits at most `grace` for those that run.
-    /// Answers what still runs; it is left alone.
-    pub fn shutdown(&self, grace: Duration) -> Vec<Leftover> {
-        let pool = &*self.0;
+    /// Takes no more calls and cancels the queued ones. Those that run go on; a thread ends with its call.
+    pub fn close(&self) {
         let queue = {
-            let mut state = pool.state.lock();
+            let mut state = self.0.state.lock();
             state.closed = true;
-            pool.work.notify_all();
+            self.0.work.notify_all();
             std::mem::take(&mut state.queue)
         };
         drop(queue); // Unlocked: dropping a call is user code.
+    }
+
+    /// [Closes](Self::close) the pool and waits at most `grace` for the calls that run.
+    /// Answers what still runs; it is left alone.
+    pub fn shutdown(&self, grace: Duration) -> Vec<Leftover> {
+        self.close();
+        let pool = &*self.0;
         let begin = Instant::now();
         let mut state = pool.state.lock();
-        while state.n_threads != 0 {
+        while state.has_threads() {
             let Some(left) = grace.checked_sub(begin.elapsed()).filter(|left| !left.is_zero())
             else {
                 break;
             };
             state = pool.progress.wait_timeout(state, left).0;
         }
-        state.leftovers()
+        state.leftovers(&pool.settings.call)
+    }
+
+    /// How many calls wait for a thread.
+    pub fn n_queued(&self) -> usize {
+        self.0.state.lock().queue.len()
+    }
+
+    /// How many calls run.
+    pub fn n_running(&self) -> usize {
+        self.0.state.lock().running.len()
+    }
+
+    /// How many threads there are, idle ones included.
+    pub fn n_threads(&self) -> usize {
+        let state = self.0.state.lock();
+        state.n_threads + state.n_ending
     }
 }
 
 impl State {
-    fn leftovers(&self) -> Vec<Leftover> {
+    fn has_threads(&self) -> bool {
+        self.n_threads + self.n_ending != 0
+    }
+
+    /// A thread takes no more calls: from here on another one may start.
+    fn begin_to_end(&mut self) {
+        self.n_threads -= 1;
+        self.n_ending += 1;
+    }
+
+    fn leftovers(&self, word: &Arc<str>) -> Vec<Leftover> {
         let running = self.running.values();
         let mut leftovers: Vec<Leftover> = running
             .map(|call| Leftover {
+                call: Arc::clone(word),
                 name: call.name.clone(),
                 spawned_at: call.spawned_at,
                 running_for: call.since.elapsed(),
@@ -143,21 +217,21 @@ impl State {
 }
 
 impl Blocking for BlockingPool {
-    fn submit(&self, task: Runnable) {
+    fn submit(&self, task: Runnable) -> Result<(), Runnable> {
+        let guest = self.0.is_shared.then(|| Guest::of(task.runtime()));
         let mut state = self.0.state.lock();
         if state.closed {
-            drop(state);
-            drop(task); // Unlocked: canceling a call drops what it captured.
-            return;
+            return Err(task);
         }
-        state.queue.push_back(task);
+        state.queue.push_back(Call { task, guest });
         if state.n_idle > state.n_notified {
             state.n_notified += 1;
             drop(state);
             self.0.work.notify_one();
-        } else if state.n_threads < self.0.max_threads {
+        } else if state.n_threads < self.0.settings.max_threads {
             self.start_thread(state);
         }
+        Ok(())
     }
 
     fn n_busy(&self) -> usize {
@@ -171,11 +245,12 @@ impl BlockingPool {
         let number = state.n_started;
         state.n_started += 1;
         state.n_threads += 1;
-        let runtime = state.runtime.expect("the pool is started before the runtime takes calls");
+        let runtime = state.runtime;
         drop(state);
         let pool = Arc::clone(&self.0);
-        let mut builder = thread::Builder::new().name(hook::name(&pool.thread_name, number));
-        if let Some(size) = pool.stack_size {
+        let settings = &pool.settings;
+        let mut builder = thread::Builder::new().name(hook::name(&settings.thread_name, number));
+        if let Some(size) = settings.stack_size {
             builder = builder.stack_size(size);
         }
         if builder.spawn(move || pool.run_thread(number, runtime)).is_err() {
@@ -195,33 +270,28 @@ impl BlockingPool {
 }
 
 impl Pool {
-    fn run_thread(&self, number: usize, runtime: RuntimeRef) {
-        let _entered = runtime.enter();
-        hook::call(self.on_start.as_ref(), number);
-        while let Some(task) = self.next_call(number) {
-            let again = task.run();
-            debug_assert!(again.is_none(), "a blocking call is done at its first poll");
+    fn run_thread(&self, number: usize, runtime: Option<RuntimeRef>) {
+        let _entered = runtime.map(RuntimeRef::enter);
+        hook::call(self.settings.on_start.as_ref(), number);
+        while let Some(call) = self.next_call(number) {
+            call.run();
             self.state.lock().running.remove(&number);
         }
-        hook::call(self.on_stop.as_ref(), number);
-        let mut state = self.state.lock();
-        state.n_threads -= 1;
-        drop(state);
+        hook::call(self.settings.on_stop.as_ref(), number);
+        self.state.lock().n_ending -= 1;
         self.progress.notify_all();
     }
 
     /// Waits for a call; `None` when the thread should end.
-    fn next_call(&self, number: usize) -> Option<Runnable> {
+    fn next_call(&self, number: usize) -> Option<Call> {
         let mut state = self.state.lock();
         loop {
-            if let Some(task) = state.queue.pop_front() {
-                let name = task.name().map(str::to_owned);
-                let running =
-                    Running { name, spawned_at: task.spawned_at(), since: Instant::now() };
-                state.running.insert(number, running);
-                return Some(task);
+            if let Some(call) = state.queue.pop_front() {
+                state.running.insert(number, Running::from(&call.task));
+                return Some(call);
             }
             if state.closed {
+                state.begin_to_end();
                 return None;
             }
             state = self.wait(state)?;
@@ -232,7 +302,7 @@ impl Pool {
     fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> Option<MutexGuard<'a, State>> {
         state.n_idle += 1;
         loop {
-            let (back, timed_out) = self.work.wait_timeout(state, self.keep_alive);
+            let (back, timed_out) = self.work.wait_timeout(state, self.settings.keep_alive);
             state = back;
             if state.n_notified != 0 {
                 state.n_notified -= 1; // Why: the wait may end without a notification; only a counted one is work.
@@ -243,6 +313,7 @@ impl Pool {
             }
             if timed_out {
                 state.n_idle -= 1;
+                state.begin_to_end(); // Why here: a call that comes before the thread is gone needs another one.
                 return None;
             }
         }
@@ -251,11 +322,66 @@ impl Pool {
     }
 }
 
+impl Call {
+    fn run(self) {
+        let Call { task, guest } = self;
+        let Some(guest) = guest else { return run_once(task) };
+        // Why contained: a call that keeps a guard of its own makes ours panic.
+        hook::contain(|| {
+            let _entered = guest.of.enter();
+            run_once(task);
+        });
+    }
+}
+
+fn run_once(task: Runnable) {
+    let again = task.run();
+    debug_assert!(again.is_none(), "a call is done at its first poll");
+}
+
+impl Guest {
+    fn of(runtime: RuntimeRef) -> Self {
+        let calls = runtime.access().map(|parts| Arc::clone(&parts.calls_elsewhere));
+        calls.iter().for_each(|calls| {
+            calls.fetch_add(1, Relaxed);
+        });
+        Guest { of: runtime, calls }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // ORDERING: [elsewhere] Release: a clock that sees the call gone sees whom its end has woken.
+        self.calls.iter().for_each(|calls| {
+            calls.fetch_sub(1, Release);
+        });
+    }
+}
+
+impl From<&Runnable> for Running {
+    fn from(task: &Runnable) -> Self {
+        Running {
+            name: task.name().map(str::to_owned),
+            spawned_at: task.spawned_at(),
+            since: Instant::now(),
+        }
+    }
+}
+
+impl fmt::Debug for PoolSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolSettings")
+            .field("max_threads", &self.max_threads)
+            .field("keep_alive", &self.keep_alive)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for BlockingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.state.lock();
         f.debug_struct("BlockingPool")
-            .field("n_threads", &state.n_threads)
+            .field("n_threads", &(state.n_threads + state.n_ending))
             .field("n_idle", &state.n_idle)
             .field("n_queued", &state.queue.len())
             .field("n_running", &state.running.len())
@@ -275,8 +401,23 @@ mod tests {
     const NEVER: Duration = Duration::MAX;
 
     fn pool(max_threads: usize, keep_alive: Duration, hook: Option<ThreadHook>) -> BlockingPool {
-        let names: ThreadNames = Arc::new(|index| format!("blocking-{index}"));
-        BlockingPool::new(max_threads, keep_alive, None, names, hook.clone(), hook)
+        BlockingPool::new(settings(max_threads, keep_alive, hook))
+    }
+
+    fn settings(
+        max_threads: usize,
+        keep_alive: Duration,
+        hook: Option<ThreadHook>,
+    ) -> PoolSettings {
+        PoolSettings {
+            call: "blocking call".into(),
+            max_threads,
+            keep_alive,
+            stack_size: None,
+            thread_name: Arc::new(|index| format!("blocking-{index}")),
+            on_start: hook.clone(),
+            on_stop: hook,
+        }
     }
 
     fn call<T: Send + 'static>(
@@ -296,7 +437,7 @@ mod tests {
         /// Waits until no thread is left, which is announced each time one ends.
         fn wait_until_empty(&self) {
             let mut state = self.0.state.lock();
-            while state.n_threads != 0 {
+            while state.has_threads() {
                 state = self.0.progress.wait(state);
             }
         }
@@ -319,7 +460,7 @@ mod tests {
         assert_eq!(pool.0.state.lock().n_started, 1);
         runtime.end();
         assert!(pool.shutdown(NEVER).is_empty());
-        assert_eq!(pool.0.state.lock().n_threads, 0);
+        assert_eq!(pool.n_threads(), 0);
     }
 
     #[test]
@@ -338,15 +479,39 @@ mod tests {
 
     #[test]
     fn no_call_is_lost_to_a_thread_whose_time_is_over() {
-        let pool = pool(2, Duration::from_nanos(1), None);
-        let runtime = runtime_around(&pool);
-        for round in 0..2000 {
-            let calls: Vec<_> = (0..3).map(|n| call(&runtime, move || n)).collect();
-            let outputs = calls.into_iter().map(|call| join(call).ok());
-            assert_eq!(outputs.collect::<Vec<_>>(), [Some(0), Some(1), Some(2)], "round {round}");
+        for max_threads in [1, 2] {
+            let pool = pool(max_threads, Duration::from_nanos(1), None);
+            let runtime = runtime_around(&pool);
+            for round in 0..2000 {
+                let calls: Vec<_> = (0..3).map(|n| call(&runtime, move || n)).collect();
+                let outputs = calls.into_iter().map(|call| join(call).ok());
+                assert_eq!(outputs.collect::<Vec<_>>(), [Some(0), Some(1), Some(2)], "{round}");
+            }
+            runtime.end();
+            assert!(pool.shutdown(NEVER).is_empty());
         }
+    }
+
+    #[test]
+    fn a_thread_that_is_about_to_end_keeps_no_other_from_starting() {
+        let (tell, told) = mpsc::channel();
+        let (release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let mut settings = settings(1, Duration::from_nanos(1), None);
+        settings.on_stop = Some(Arc::new(move |number| {
+            tell.send(number).expect("the test waits for it");
+            let _ = held.lock().recv();
+        }));
+        let pool = BlockingPool::new(settings);
+        let runtime = runtime_around(&pool);
+        assert_eq!(join(call(&runtime, || 1)).ok(), Some(1));
+        assert_eq!(told.recv(), Ok(0), "its time is over");
+        assert_eq!(join(call(&runtime, || 2)).ok(), Some(2));
+        assert_eq!(pool.n_threads(), 2, "the first one is still in its hook");
+        drop(release);
         runtime.end();
         assert!(pool.shutdown(NEVER).is_empty());
+        assert_eq!(pool.n_threads(), 0);
     }
 
     #[test]
@@ -370,7 +535,7 @@ mod tests {
         drop(end);
         assert!(join(running).is_ok(), "it was left alone");
         assert!(pool.shutdown(NEVER).is_empty());
-        assert_eq!((pool.n_busy(), pool.0.state.lock().n_threads), (0, 0));
+        assert_eq!((pool.n_busy(), pool.n_threads()), (0, 0));
         runtime.end();
     }
 
@@ -383,6 +548,6 @@ mod tests {
         assert_eq!(join(call(&runtime, || 2)).ok(), Some(2));
         runtime.end();
         assert!(pool.shutdown(NEVER).is_empty());
-        assert_eq!(pool.0.state.lock().n_threads, 0);
+        assert_eq!(pool.n_threads(), 0);
     }
 }

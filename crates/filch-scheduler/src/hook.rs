@@ -23,7 +23,8 @@ pub(crate) fn name(names: &ThreadNames, index: usize) -> String {
     name.unwrap_or_else(|| "filch".to_owned())
 }
 
-fn contain<R>(f: impl FnOnce() -> R) -> Option<R> {
+/// Calls `f`. A panic was reported by the panic hook and ends here.
+pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(f)).map_err(discard).ok()
 }
 

@@ -12,7 +12,7 @@
 //! - `hook`: what the user wants called on our threads.
 //! - `baton`: which thread drives a current-thread scheduler.
 //! - [`MultiThread`], [`CurrentThread`]: the two schedulers.
-//! - [`BlockingPool`]: threads for calls that block.
+//! - [`BlockingPool`]: threads for calls that block or compute.
 //!
 //! It has never heard of sockets or timers: its threads wait in a [`Park`](filch_core::seam::Park).
 
@@ -33,7 +33,7 @@ mod spin;
 mod testing;
 mod worker;
 
-pub use blocking::{BlockingPool, Leftover};
+pub use blocking::{BlockingPool, Leftover, PoolSettings};
 pub use current_thread::CurrentThread;
 pub use hook::{ThreadHook, ThreadNames};
 pub use multi_thread::{MultiThread, Settings};

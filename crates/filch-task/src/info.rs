@@ -60,6 +60,14 @@ impl TaskInfo {
         self.0.spawned_at()
     }
 
+    /// Which task spawned it; `None` when it was spawned outside of tasks.
+    ///
+    /// The parent may have ended long ago. It is remembered by the low 40 bits of its id, and mistaken for another task
+    /// when more than 2^39 were spawned between the two.
+    pub fn parent(&self) -> Option<Id> {
+        self.0.parent()
+    }
+
     /// Whether it is complete.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()

@@ -27,5 +27,5 @@ pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use pause::{advance, pause, resume};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use std::time::Duration;
-pub use timeout::{Timeout, timeout, timeout_at};
+pub use timeout::{ELAPSED, Timeout, poll_in_time, timeout, timeout_at};
 pub use timers::WheelTimers;

@@ -1,8 +1,8 @@
-//! The macros: `main`, `test`, `select!`, `join!`, `try_join!`, `pin!`.
+//! The macros: `main`, `test`, `select!`, `join!`, `try_join!`, `gather!`, `pin!`.
 //!
 //! They are declarative where they take the user's patterns and expressions, so that the compiler parses those and
-//! points at them. They allocate nothing, spawn nothing and contain no `unsafe`: every future lives in the task that
-//! awaits the macro. They do not know the runtime either, apart from the poll budget and the random start of a round.
+//! points at them. But for `gather!` they allocate nothing and spawn nothing: every future lives in the task that awaits
+//! the macro. They contain no `unsafe` and do not know the runtime either, apart from the poll budget and the random start of a round.
 //!
 //! **Invariants:** names that a macro brings in scope of user code are hygienic, the one item apart (an enum, which no
 //! hygiene covers, is called `__FilchSelected`). A future that completed is not polled again. User expressions are
@@ -64,6 +64,10 @@
 /// async fn main() {}
 /// ```
 /// ```compile_fail
+/// #[filch::main(leaks = "fail")] // an argument of `test` only
+/// async fn main() {}
+/// ```
+/// ```compile_fail
 /// #[filch::main] // needs an `async fn`
 /// fn main() {}
 /// ```
@@ -75,11 +79,34 @@ pub use filch_macros::main;
 
 /// Makes an `async fn` a test, which runs on a runtime of its own.
 ///
-/// It takes the arguments of [`main`](macro@main), and its runtime is the current-thread one by default. Other
-/// attributes (`#[should_panic]`, `#[ignore]`) stay what they are, and the test may return a `Result`.
+/// It takes the arguments of [`main`](macro@main) and one more, and its runtime is the current-thread one by default.
+/// Other attributes (`#[should_panic]`, `#[ignore]`) stay what they are, and the test may return a `Result`.
+///
+/// | argument | meaning | default |
+/// |---|---|---|
+/// | `leaks = "fail"` | tasks that outlive the test make it fail | |
+/// | `leaks = "warn"` | they are listed on stderr | this one |
+/// | `leaks = "allow"` | nobody speaks of them | |
+///
+/// The environment variable `FILCH_TEST_LEAKS` sets another default, for a whole workspace when it stands in
+/// `.cargo/config.toml`:
+///
+/// ```toml
+/// [env]
+/// FILCH_TEST_LEAKS = "fail"
+/// ```
+///
+/// When the body has ended and its locals are dropped, every task that can run goes on until it ends or has to wait, so
+/// that tasks which end with the test are no leaks. This takes no longer than their work; a task that never stops running
+/// gets 128 turns, and at least 100 ms. Who then waits for time, a source, a channel or a call on another thread is
+/// alive. A stopped clock stays where it is. Deferred and shielded work is no leak: the end of the runtime awaits it.
 ///
 /// # Panics
-/// The test panics when its runtime cannot be built.
+/// - When its runtime cannot be built.
+/// - When a task or a call on another thread panicked and nobody looked: its handle was dropped instead of awaited. The
+///   message names the task, its place and what it panicked with. This has no argument: await the task.
+/// - When tasks outlive the body, with `leaks = "fail"`. The message names them and their places.
+/// - When `FILCH_TEST_LEAKS` is none of the three words.
 ///
 /// # Examples
 /// ```
@@ -88,8 +115,19 @@ pub use filch_macros::main;
 /// async fn an_hour_passes_at_once() {
 ///     filch::time::sleep(std::time::Duration::from_secs(3600)).await;
 /// }
+///
+/// # #[allow(unused)]
+/// #[filch::test(flavor = "multi_thread", workers = 2, leaks = "fail")]
+/// async fn nothing_is_left_behind() {
+///     let task = filch::spawn(async { 1 });
+///     assert_eq!(task.await.expect("it does not panic"), 1);
+/// }
 /// ```
 ///
+/// ```compile_fail
+/// #[filch::test(leaks = "never")] // one of "fail", "warn" and "allow"
+/// async fn strict() {}
+/// ```
 /// ```compile_fail
 /// #[filch::test] // stands on an `async fn`
 /// fn plain() {}
@@ -281,6 +319,40 @@ macro_rules! try_join {
     ($(biased;)?) => { async { ::core::result::Result::Ok(()) }.await };
     (biased; $($future:expr),+ $(,)?) => { $crate::__numbered!(__try_join_all [from_left]; $($future),+) };
     ($($future:expr),+ $(,)?) => { $crate::__numbered!(__try_join_all [rotating]; $($future),+) };
+}
+
+/// Runs several futures in parallel, each as a task of its own, until all have ended; its value is the tuple of their
+/// outputs.
+///
+/// It is [`gather`](crate::gather()) for futures of unlike types, and it awaits them: the tasks are started together when
+/// it is reached. They own their data; for futures that borrow from the code around, [`join!`](crate::join!) them. It takes
+/// up to 64 futures.
+///
+/// # Panics
+/// As [`gather`](crate::gather()): a panic of a child goes on once all have ended.
+///
+/// # Cancel safety
+/// As [`gather`](crate::gather()): dropped early, it ends its children before the drop returns.
+///
+/// # Examples
+/// ```
+/// async fn price() -> u32 {
+///     7
+/// }
+///
+/// async fn name() -> String {
+///     "tea".to_owned()
+/// }
+///
+/// # filch::run(async {
+/// let (price, name) = filch::gather!(price(), name());
+/// assert_eq!(format!("{name}: {price}"), "tea: 7");
+/// # });
+/// ```
+#[macro_export]
+macro_rules! gather {
+    () => { async {}.await };
+    ($($future:expr),+ $(,)?) => { $crate::__numbered!(__gather_all [together]; $($future),+) };
 }
 
 /// Pins values to the stack: each name becomes a `Pin<&mut T>` of what it was.
@@ -526,9 +598,31 @@ macro_rules! __try_join_all {
     };
 }
 
+/// The code of `gather!`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __gather_all {
+    ($mode:ident [$([$index:tt $name:ident $future:expr])+] $free:tt) => {{
+        // Why first: the expressions are the user's, and may leave this place.
+        $(let $name = $future;)+
+        let mut gathering = $crate::macros::__private::Gathering::new();
+        $(let $name = gathering.add($name);)+
+        gathering.ended().await;
+        ($($name.take(),)+)
+    }};
+    ($mode:ident [$($done:tt)*] [[$index:tt $name:ident] $($free:tt)*] $future:expr $(, $rest:expr)*) => {
+        $crate::__gather_all! { $mode [$($done)* [$index $name $future]] [$($free)*] $($rest),* }
+    };
+    ($mode:ident [$($done:tt)*] [] $($rest:tt)+) => {
+        ::core::compile_error!("`gather!` takes at most 64 futures")
+    };
+}
+
 /// What the macros' expansions call. Not an interface: only macros of the same version may use it.
 #[doc(hidden)]
 pub mod __private {
+    pub use filch_task::Gathering;
+
     use filch_core::{context, coop};
     use pin_project_lite::pin_project;
     use std::future::IntoFuture;

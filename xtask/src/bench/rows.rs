@@ -80,6 +80,9 @@ const REST: &str = "Memory and idleness";
 pub(crate) const ROWS: &[Row] = &[
     Row { group: TASKS, workload: "spawn_join", figures: TIMES, what: "1e6 no-op tasks spawned from a worker in batches of 1000, all handles joined" },
     Row { group: TASKS, workload: "spawn_join_100k", figures: TIMES, what: "5 batches of 1e5, all handles joined" },
+    Row { group: TASKS, workload: "group_spawn", figures: TIMES, what: "1e6 no-op children in task groups of 1000 (tokio: a JoinSet; smol: handles joined in order)" },
+    Row { group: TASKS, workload: "join_set", figures: TIMES, what: "1e6 no-op tasks in sets of 1000, joined in the order in which they end (smol has no set: in the order of their spawns)" },
+    Row { group: TASKS, workload: "gather_100k", figures: TIMES, what: "5 times 1e5 tasks, their outputs gathered in order" },
     Row { group: TASKS, workload: "spawn_detached", figures: TIMES, what: "1e6 detached no-ops in batches of 1000, a counter ends a batch" },
     Row { group: TASKS, workload: "spawn_outside", figures: TIMES, what: "3e5 spawned from a foreign thread in batches of 1000, joined there" },
     Row { group: TASKS, workload: "spawn_outside_one", figures: CPU_FIRST, what: "a foreign thread spawns one task and blocks for it, round trip" },

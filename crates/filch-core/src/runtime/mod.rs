@@ -5,11 +5,14 @@
 mod block_on;
 mod buffers;
 mod parts;
+mod root;
 mod shell;
 
 pub use block_on::block_on_thread;
 pub use buffers::{Armed, TimerBuffers};
 pub use parts::Parts;
+pub(crate) use root::Root;
+pub use root::{Remains, Unfinished, UnobservedPanic, UnobservedPanics};
 pub use shell::{Access, Shell};
 
 use crate::context::{self, EnterGuard};
@@ -19,7 +22,7 @@ use crate::timer::TimerCell;
 use crate::wake_batch::WakeBatch;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Names a runtime, also after it ended. Two words, free to copy.
 #[derive(Clone, Copy)]
@@ -84,6 +87,29 @@ impl RuntimeRef {
         self.access().map_or_else(Vec::new, |_inside| self.shell.tasks())
     }
 
+    /// As [`tasks`](Self::tasks), without those that the end of the runtime waits for: adopted work and what it spawned.
+    pub fn tasks_without_grace(self) -> Vec<AbortHandle> {
+        self.access().map_or_else(Vec::new, |_inside| self.shell.registry().all_without_grace())
+    }
+
+    /// The panics of its tasks that nobody has looked at.
+    pub fn unobserved_panics(self) -> UnobservedPanics {
+        UnobservedPanics(self.root().unwrap_or_default())
+    }
+
+    /// What the runtime answers for, unless it has ended.
+    pub(crate) fn root(self) -> Option<Arc<Root>> {
+        self.shell.root_of(self.epoch)
+    }
+
+    pub(crate) fn remains(self) -> Remains {
+        Remains { runtime: self, root: self.root().unwrap_or_default() }
+    }
+
+    pub(crate) fn epoch(self) -> u64 {
+        self.epoch
+    }
+
     /// How many sources are registered.
     pub fn n_sources(self) -> usize {
         self.shell.slots().n_used()
@@ -112,6 +138,14 @@ impl RuntimeRef {
     /// What the runtime's clock says; the system's clock once the runtime has ended.
     pub fn now(self) -> Instant {
         self.access().map_or_else(Instant::now, |parts| parts.clock.now())
+    }
+
+    /// What a [`TimerCell`] must be armed for to fire after `duration`. `None` when the runtime has ended, or that time
+    /// never comes.
+    pub(crate) fn deadline_after(self, duration: Duration) -> Option<u64> {
+        let parts = self.access()?;
+        let deadline = parts.clock.now().checked_add(duration)?;
+        Some(parts.nanoseconds(deadline))
     }
 
     /// Marks this thread as the worker of `index` for as long as the guard lives: it may use the parts without being
@@ -168,6 +202,20 @@ impl Living {
     /// The runtime's name tag.
     pub fn runtime(&self) -> RuntimeRef {
         self.0
+    }
+
+    /// The first step of the end, while everything still runs: refuses further tasks, cancels all there are, and drops on
+    /// this thread the futures of those that wait. Tasks that were [adopted](crate::task::Spawn::adopted), and what is
+    /// spawned inside of those, go on. [`remains`](Self::remains) tells what to wait for before [`end`](Self::end).
+    ///
+    /// The caller has entered the runtime, so that what is dropped finds it.
+    pub fn sweep(&self) {
+        self.0.shell.sweep(&self.0.remains().root);
+    }
+
+    /// What [`sweep`](Self::sweep) leaves to wait for.
+    pub fn remains(&self) -> Remains {
+        self.0.remains()
     }
 
     /// Ends the runtime: lets no visitor in, stops the scheduler, drops every task's future, ends timers and

@@ -21,6 +21,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Threads for calls that block.
     pub blocking: Arc<dyn Blocking>,
+    /// Threads for calls that compute.
+    pub compute: Arc<dyn Blocking>,
+    /// How many calls of this runtime run or wait in pools that are not its own: while there are any, time does not jump.
+    pub calls_elsewhere: Arc<AtomicUsize>,
     /// Where the scheduler's threads wait.
     pub park: Arc<dyn Park>,
     /// Timers that have not reached `timers`.

@@ -7,7 +7,9 @@
 //! The protocol of access and end is Dekker's: the visitor counts itself in, then looks whether the runtime is closed;
 //! the closer marks it closed, then looks at the counts. `[access]` names the two fences (design 0002).
 
+use super::RuntimeRef;
 use super::parts::Parts;
+use super::root::Root;
 use crate::context;
 use crate::io::IoSlots;
 use crate::seam::Hint;
@@ -22,6 +24,8 @@ use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::ptr;
+use std::sync::Arc;
 
 /// Over how many counters visitors are spread.
 const N_STRIPES: usize = if IN_MODEL { 1 } else { 8 };
@@ -43,6 +47,8 @@ pub struct Shell {
     home: AtomicU64,
     /// Runnables that came after the end began, and local tasks found on a foreign thread.
     strays: Mutex<Vec<Runnable>>,
+    /// Of the runtime that lives here, or lived here last.
+    root: Mutex<Arc<Root>>,
 }
 
 // SAFETY: `parts` is written only by `open` and `close`, which exclude readers; see the module page.
@@ -71,6 +77,7 @@ impl Shell {
             slots: IoSlots::new(),
             home: AtomicU64::new(0),
             strays: Mutex::new(Vec::new()),
+            root: Mutex::default(),
         }
     }
 
@@ -93,6 +100,7 @@ impl Shell {
         // SAFETY: closed, and `close` waited for the last visitor.
         self.parts.with_mut(|slot| unsafe { *slot = Some(parts) });
         let epoch = (self.state.load(Relaxed) & !CLOSED) + 2;
+        *self.root.lock() = Arc::new(Root::new(epoch));
         // ORDERING: [shell-open] Release publishes the parts to visitors.
         self.state.store(epoch, Release);
         epoch
@@ -151,8 +159,8 @@ impl Shell {
     }
 
     /// The runtime that lives here at present.
-    pub(crate) fn present(&'static self) -> super::RuntimeRef {
-        super::RuntimeRef::new(self, self.state.load(Relaxed) & !CLOSED)
+    pub(crate) fn present(&'static self) -> RuntimeRef {
+        RuntimeRef::new(self, self.state.load(Relaxed) & !CLOSED)
     }
 
     /// Hands a task to the scheduler, or puts it aside for the end that has begun.
@@ -205,6 +213,27 @@ impl Shell {
     /// What was sent home, and what came after the end began.
     pub(crate) fn take_strays(&self) -> Vec<Runnable> {
         std::mem::take(&mut *self.strays.lock())
+    }
+
+    /// What the runtime of `epoch` answers for, unless another one has moved in.
+    pub(super) fn root_of(&self, epoch: u64) -> Option<Arc<Root>> {
+        Some(Arc::clone(&self.root.lock())).filter(|root| root.epoch == epoch)
+    }
+
+    /// What the runtime answers for whose task or call is in a poll on this thread.
+    pub(crate) fn root_here(&self) -> Option<Arc<Root>> {
+        // Why asked for: a call may end after its runtime, when another one lives here.
+        let here = context::entered().filter(|runtime| ptr::eq(runtime.shell(), self));
+        let epoch = here.map_or_else(|| self.state.load(Relaxed) & !CLOSED, RuntimeRef::epoch);
+        self.root_of(epoch)
+    }
+
+    /// Refuses tasks that have no grace, and ends those there are: here and now, if nobody else is about to poll them.
+    /// What is left is counted by `root`. The runtime goes on.
+    pub(crate) fn sweep(&self, root: &Arc<Root>) {
+        let mut runnables = Vec::new();
+        self.registry.sweep(root, &mut |runnable| runnables.push(runnable));
+        drop(runnables);
     }
 
     /// Ends every live task and waits until all are gone. After the workers have ended.

@@ -39,8 +39,8 @@ impl<F> Enclosed<F> {
     }
 
     /// Tells every scope inside that it should end, and lets all go on.
-    pub fn notify(&self, reason: &Reason) {
-        self.frame.cancel_inside(reason, Urgency::Notice);
+    pub fn notify(self: Pin<&mut Self>, reason: &Reason) {
+        self.project().frame.cancel_inside(reason, Urgency::Notice);
     }
 
     /// Drops the future here and now.
@@ -71,23 +71,21 @@ impl<F: Future> Enclosed<F> {
     /// was opened inside has a task left, it is dropped.
     ///
     /// `Ready(Some(..))`: it was done before it could be dropped.
+    ///
+    /// # Panics
+    /// When it is done already, and something that was opened inside goes on without it.
     pub fn poll_end(
         mut self: Pin<&mut Self>,
         fact: Option<&Fact>,
         reason: &Reason,
         cx: &mut Context<'_>,
     ) -> Poll<Option<F::Output>> {
-        if self.frame.has_shield() {
-            self.frame.cancel_inside(reason, Urgency::Now);
-            if let Poll::Ready(output) = self.as_mut().poll_inside(fact, cx) {
-                return Poll::Ready(Some(output));
-            }
-            if self.frame.has_shield() {
-                return Poll::Pending;
-            }
-        }
-        ready!(self.frame.poll_end_inside(reason, cx));
+        let mut this = self.as_mut().project();
+        let poll = |cx: &mut Context<'_>| {
+            this.future.as_mut().as_pin_mut().expect("what is done is not polled again").poll(cx)
+        };
+        let output = ready!(this.frame.poll_end(fact, reason, cx, poll));
         self.clear();
-        Poll::Ready(None)
+        Poll::Ready(output)
     }
 }

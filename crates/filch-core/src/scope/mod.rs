@@ -15,8 +15,10 @@ pub(crate) mod chain;
 mod enclosed;
 mod request;
 mod surroundings;
+#[cfg(all(test, not(filch_loom)))]
+mod tests;
 
-pub use chain::{Frame, is_inside, register};
+pub use chain::{Frame, is_due_outside, is_inside, is_shielded, register};
 pub use enclosed::Enclosed;
 pub use request::{Reason, Request, Urgency, Watch};
 pub use surroundings::{Fact, Surroundings, current, deadline, nearest_scope, value};
@@ -44,13 +46,28 @@ pub trait Scope: Any + Send + Sync {
     /// A task spawned as [a member](crate::task::Spawn::member_of) has ended: its future is dropped and its output stored.
     fn member_ended(&self) {}
 
-    /// Takes on one more member that [`cancel`](Self::cancel) does not reach. `false`: it has ended, or takes none.
+    /// Takes on one more task to wait for, which [`cancel`](Self::cancel) does not reach. `false`: it has ended, or takes
+    /// none. Each task taken on is followed by one [`adoptee_ended`](Self::adoptee_ended).
     fn adopt(&self) -> bool {
         false
     }
 
+    /// A task that was taken on has ended.
+    fn adoptee_ended(&self) {}
+
     /// Whether what is inside goes on, at present, although something further out asks it to end.
     fn is_shield(&self) -> bool {
+        false
+    }
+
+    /// Whether it has failed, and whoever awaits it has not heard of that. When it is ended from further out, the code that
+    /// awaits it is polled once more after its tasks have ended, so that no failure is lost.
+    fn has_report(&self) -> bool {
+        false
+    }
+
+    /// Whether tasks inside go on when their runtime begins to end, for as long as its grace lasts.
+    fn has_grace(&self) -> bool {
         false
     }
 }

@@ -154,21 +154,28 @@ impl Request {
 
     /// `Ready` when it is asked to end; until then `waker` waits in the place of `watch`.
     pub fn poll_made(&self, watch: &mut Watch, waker: &Waker) -> Poll<Reason> {
-        if !self.is_made() {
-            let mut waker = Some(waker.clone());
-            let mut watchers = self.watchers.lock();
-            if self.state.load(Relaxed) == NOBODY_ASKED {
-                let key = *watch.0.get_or_insert_with(|| watchers.wakers.insert(Waker::noop().clone()));
-                if let Some(new) = waker.take() {
-                    waker = Some(std::mem::replace(&mut watchers.wakers[key], new));
-                }
-                drop(watchers);
-                drop(waker); // Unlocked: a foreign waker's drop is user code.
-                return Poll::Pending;
-            }
+        if !self.is_made() && self.watch(watch, waker.clone()) {
+            return Poll::Pending;
         }
         watch.0 = None; // All places were given up when the request was made.
         Poll::Ready(self.reason().unwrap_or_default())
+    }
+
+    /// `false`: there is nothing to wait for any more.
+    fn watch(&self, watch: &mut Watch, waker: Waker) -> bool {
+        let mut watchers = self.watchers.lock();
+        let is_made = self.state.load(Relaxed) != NOBODY_ASKED;
+        let unused = match watch.0 {
+            _ if is_made => Some(waker),
+            Some(key) => Some(std::mem::replace(&mut watchers.wakers[key], waker)),
+            None => {
+                watch.0 = Some(watchers.wakers.insert(waker));
+                None
+            }
+        };
+        drop(watchers);
+        drop(unused); // Unlocked: a foreign waker's drop is user code.
+        !is_made
     }
 
     /// Ends a wait.

@@ -3,6 +3,7 @@
 use super::{Scope, chain};
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,6 +25,10 @@ impl Fact {
             Fact::Scope(scope) => scope.deadline(),
             Fact::Value(..) => None,
         }
+    }
+
+    pub(super) fn is_shield(&self) -> bool {
+        matches!(self, Fact::Scope(scope) if scope.is_shield())
     }
 }
 
@@ -72,9 +77,12 @@ impl Surroundings {
         })
     }
 
-    /// The earliest deadline.
+    /// The earliest deadline, up to the closest shield.
     pub fn deadline(&self) -> Option<Instant> {
-        self.facts().filter_map(Fact::deadline).min()
+        let mut is_behind_shield = false;
+        let in_reach =
+            self.facts().take_while(|fact| !mem::replace(&mut is_behind_shield, fact.is_shield()));
+        in_reach.filter_map(Fact::deadline).min()
     }
 
     /// The innermost value under this key.
@@ -91,10 +99,14 @@ pub fn current() -> Surroundings {
     chain::surroundings()
 }
 
-/// When the code that calls will be ended: the earliest deadline around it. Deadlines of other tasks count as well.
+/// When the code that calls will be ended: the earliest deadline around it, up to the closest shield. Deadlines of other
+/// tasks count as well.
 pub fn deadline() -> Option<Instant> {
-    let frames = chain::deadline_of_frames();
-    frames.into_iter().chain(crate::context::inherited().deadline()).min()
+    let (here, is_shielded) = chain::deadline_of_frames();
+    if is_shielded {
+        return here;
+    }
+    here.into_iter().chain(crate::context::inherited().deadline()).min()
 }
 
 /// The scope closest around the code that calls.

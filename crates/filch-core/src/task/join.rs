@@ -1,18 +1,23 @@
 //! The right to a task's output, and handles that cancel.
 
+use super::cancel::Cancel;
 use super::error::JoinError;
 use super::id::Id;
 use super::raw::Header;
 use super::runnable::{Runnable, end_canceled};
 use super::state::{JoinWaker, Woken};
 use crate::coop;
+use crate::runtime::RuntimeRef;
+use crate::scope::{Reason, Request, Urgency};
 use crate::seam::Hint;
+use crate::timer::TimerCell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 /// Owns the right to await a task's output. Dropped, it detaches: the task goes on.
@@ -50,6 +55,15 @@ impl<T> JoinHandle<T> {
         unsafe { abort(self.task) };
     }
 
+    /// Asks the task to end and, awaited, tells how it did: done, canceled with a reason, or panicked. By then its future
+    /// is dropped.
+    ///
+    /// The request may carry a [reason](Cancel::reason) and give the task [some time](Cancel::grace) to bring itself to an
+    /// end. It is made when the answer is first polled or dropped.
+    pub fn cancel(self) -> Cancel<T> {
+        Cancel::new(self)
+    }
+
     /// A handle that can abort the task, without the right to its output.
     pub fn abort_handle(&self) -> AbortHandle {
         self.header().state.add_ref();
@@ -79,6 +93,18 @@ impl<T> JoinHandle<T> {
     fn header(&self) -> &Header {
         // SAFETY: the handle owns a reference.
         unsafe { self.task.as_ref() }
+    }
+
+    /// Looks at the output and leaves it there. `None`: there is none yet, or none any more.
+    #[doc(hidden)]
+    pub fn peek<R>(&mut self, look: impl FnOnce(&Result<T, JoinError>) -> R) -> Option<R> {
+        if self.header().state.load().is_live() {
+            return None;
+        }
+        // SAFETY: we are the join handle of a complete task of output `T`.
+        let output = unsafe { Header::output::<T>(self.task) }?;
+        // SAFETY: the output is the join handle's, which is borrowed alone: nobody takes it meanwhile.
+        Some(look(unsafe { output.as_ref() }))
     }
 
     /// Leaves `waker` to be woken at completion. `true`: the task is complete. For sets of handles.
@@ -174,6 +200,42 @@ impl AbortHandle {
         unsafe { abort(self.0) };
     }
 
+    /// Asks the task to end. [`Urgency::Notice`] only tells it, and the scopes opened inside of it; [`Urgency::Now`] aborts
+    /// it. Of several requests, the first one's reason counts.
+    pub fn cancel(&self, reason: &Reason, urgency: Urgency) {
+        if self.is_finished() {
+            return; // Without an allocation.
+        }
+        let Some(cold) = self.header().use_cold() else { return };
+        match urgency {
+            Urgency::Notice => cold.notify(reason),
+            Urgency::Now => {
+                cold.request().make(reason, Urgency::Now);
+                self.abort();
+            }
+        }
+    }
+
+    /// What the task itself was asked for.
+    #[doc(hidden)]
+    pub fn request(&self) -> &Request {
+        self.header().request()
+    }
+
+    /// Whether the task itself was asked to end, in words: an [abort](Self::abort) says nothing.
+    #[doc(hidden)]
+    pub fn is_asked_to_end(&self) -> bool {
+        self.header().cold().is_some_and(|cold| cold.request().is_made())
+    }
+
+    pub(super) fn set_force(&self, force: &Arc<TimerCell>) -> bool {
+        self.header().use_cold().is_some_and(|cold| cold.set_force(force))
+    }
+
+    pub(super) fn runtime(&self) -> RuntimeRef {
+        self.header().shell.present()
+    }
+
     /// Whether the task is complete.
     pub fn is_finished(&self) -> bool {
         !self.header().state.load().is_live()
@@ -192,6 +254,21 @@ impl AbortHandle {
     /// Where the task was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.header().spawned_at
+    }
+
+    /// Which task spawned it, or was in a poll on the thread that did. `None` when it was spawned outside of tasks.
+    ///
+    /// It is told from the 40 low bits of the parent's id, so it is wrong when more than 2^39 tasks were spawned between
+    /// the two.
+    pub fn parent(&self) -> Option<Id> {
+        self.header().parent()
+    }
+
+    /// Whether the task is in a poll or waits for its turn.
+    #[doc(hidden)]
+    pub fn is_runnable(&self) -> bool {
+        let state = self.header().state.load();
+        state.is_live() && state.is_runnable()
     }
 
     /// Has the task polled once more.
@@ -218,12 +295,6 @@ impl AbortHandle {
     }
 
     /// # Safety
-    /// - The caller gives one reference.
-    pub(super) unsafe fn from_raw(task: NonNull<Header>) -> Self {
-        AbortHandle(task)
-    }
-
-    /// # Safety
     /// - The task is alive.
     pub(crate) unsafe fn of(task: NonNull<Header>) -> Self {
         // SAFETY: alive, by the contract; the answer owns the reference taken here.
@@ -231,7 +302,7 @@ impl AbortHandle {
         AbortHandle(task)
     }
 
-    fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header {
         // SAFETY: the handle owns a reference.
         unsafe { self.0.as_ref() }
     }

@@ -1,15 +1,17 @@
 //! A wake is never lost, a task is touched by one side at a time, and everything is dropped and freed exactly once.
 
+use super::cold::{Cold, ColdWord};
 use super::raw::{Header, layout_of};
 use super::state::{Snapshot, State, Suspended};
 use super::{JoinError, JoinHandle, Runnable, Spawn};
-use crate::scope::Surroundings;
+use crate::scope::{Reason, Request, Scope, Surroundings, Urgency};
 use crate::seam::Hint;
 use crate::sys::cell::UnsafeCell;
 use crate::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::sync::atomic::{AtomicU64, AtomicUsize};
 use crate::sys::thread;
 use crate::testing::model::{Allocations, Count, ModelRuntime, assert_rejected, check};
+use crate::timer::TimerCell;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::ptr::NonNull;
@@ -324,6 +326,170 @@ fn a_claim_and_a_dropped_runnable_end_a_task_once() {
         assert!(output(task).expect("it has ended").is_err_and(|error| error.is_cancelled()));
         rig.end();
     });
+}
+
+/// Two that first need the word make one, whose parts both use, and which is freed with the task.
+#[test]
+fn whoever_first_needs_the_cold_word_installs_it_for_all() {
+    check(3, || {
+        let cold = Allocations::watch(size_of::<Cold>());
+        let word = Arc::new(ColdWord::new(None));
+        let its_word = word.clone();
+        let there = thread::spawn(move || {
+            let cold = its_word.get_or_install();
+            cold.request().make(&Reason::from_static("there"), Urgency::Notice);
+            std::ptr::from_ref(cold).addr()
+        });
+        if let Some(seen) = word.get() {
+            assert_eq!(seen.name(), None, "what is seen is complete");
+        }
+        let here = word.get_or_install();
+        here.request().make(&Reason::from_static("here"), Urgency::Now);
+        let address = there.join().expect("the thread only asks");
+        assert_eq!(address, std::ptr::from_ref(here).addr(), "there are two");
+        assert!(here.request().is_urgent());
+        assert_eq!(cold.n_live(), 1, "the one that came too late is not freed");
+        drop(word);
+        assert_eq!(cold.n_live(), 0, "it was not freed with its word");
+    });
+}
+
+/// Keeps a reference to its task, as the waker of a timer that is to abort it does.
+fn timer_of(task: &super::AbortHandle) -> Arc<TimerCell> {
+    struct Aborts(super::AbortHandle);
+    impl std::task::Wake for Aborts {
+        fn wake(self: Arc<Self>) {
+            self.0.abort();
+        }
+    }
+    Arc::new(TimerCell::with_waker(7, Waker::from(Arc::new(Aborts(task.clone())))))
+}
+
+/// A cancel with a grace meets the task's own end: no timer is left that would keep the task's memory.
+fn a_grace_meets_the_end(set_force: fn(&Cold, &Arc<TimerCell>) -> bool) {
+    check(3, move || {
+        let rig = Rig::new();
+        let (task, waker) = rig.suspended(1);
+        rig.board.note(0, 1);
+        waker.wake();
+        rig.board.forget_waker();
+        let handle = task.abort_handle();
+        let asking = thread::spawn(move || {
+            let timer = timer_of(&handle);
+            handle.cancel(&Reason::from_static("asked"), Urgency::Notice);
+            let is_set = handle.header().use_cold().is_some_and(|cold| set_force(cold, &timer));
+            if !is_set {
+                timer.cancel();
+            }
+            timer
+        });
+        rig.runtime.scheduler.run_all();
+        let timer = asking.join().expect("the thread only asks");
+        assert_eq!(output(task).expect("it has ended").expect("nobody aborted it"), 1);
+        assert!(timer.is_canceled(), "a timer is left that nobody needs");
+        assert_eq!(rig.cells.n_live(), 0, "the timer keeps the task");
+        rig.end();
+    });
+}
+
+#[test]
+fn a_grace_that_meets_the_end_of_its_task_leaves_no_timer() {
+    a_grace_meets_the_end(Cold::set_force);
+}
+
+#[test]
+#[ignore = "run by `a_grace_that_looks_before_it_acts_is_rejected`"]
+fn broken_grace_looks_before_it_acts() {
+    a_grace_meets_the_end(Cold::set_force_in_two_steps);
+}
+
+#[test]
+fn a_grace_that_looks_before_it_acts_is_rejected() {
+    assert_rejected("task::loom_tests::broken_grace_looks_before_it_acts", "a timer is left");
+}
+
+/// A notice and its force meet a task that ends or goes on: it ends once, with its output or the reason.
+#[test]
+fn a_notice_and_its_force_meet_a_task_that_ends() {
+    for goal in [1, 2] {
+        check(2, move || {
+            let rig = Rig::new();
+            let (task, waker) = rig.suspended(goal);
+            let (handle, board) = (task.abort_handle(), rig.board.clone());
+            let asking = thread::spawn(move || {
+                let reason = Reason::from_static("asked");
+                handle.cancel(&reason, Urgency::Notice);
+                handle.cancel(&reason, Urgency::Now);
+            });
+            let waking = thread::spawn(move || {
+                board.note(0, 1);
+                waker.wake();
+            });
+            rig.runtime.scheduler.run_all();
+            asking.join().expect("the thread only asks");
+            waking.join().expect("the thread only wakes");
+            rig.runtime.scheduler.run_all();
+            match output(task).expect("the force was lost") {
+                Ok(notes) => assert_eq!((notes, goal), (1, 1)),
+                Err(error) => assert_eq!(error.reason().map(Reason::as_str), Some("asked")),
+            }
+            rig.end();
+        });
+    }
+}
+
+/// A scope that is opened while its task is told hears of it.
+#[test]
+fn a_scope_that_opens_during_a_notice_is_told() {
+    struct Told(Request);
+    impl Scope for Told {
+        fn request(&self) -> &Request {
+            &self.0
+        }
+        fn cancel(&self, reason: &Reason, urgency: Urgency) {
+            self.0.make(reason, urgency);
+        }
+        fn poll_ended(&self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+    }
+    check(3, || {
+        let cold = Arc::new(Cold::default());
+        let scope: Arc<dyn Scope> = Arc::new(Told(Request::new()));
+        let (its_cold, its_scope) = (cold.clone(), scope.clone());
+        let opening = thread::spawn(move || its_cold.keep(&its_scope));
+        cold.notify(&Reason::from_static("asked"));
+        opening.join().expect("the thread only opens a scope");
+        assert!(scope.request().is_made(), "the notice was lost");
+    });
+}
+
+/// The first step of a runtime's end meets a poll that ends its task, and a spawn: the wait for what remains is woken, and
+/// nothing remains.
+#[test]
+fn a_sweep_waits_for_what_ends_beside_it() {
+    for goal in [1, 2] {
+        check(2, move || {
+            let rig = Rig::new();
+            let (task, waker) = rig.suspended(goal);
+            rig.board.note(0, 1);
+            rig.board.forget_waker();
+            let scheduler = rig.runtime.scheduler.clone();
+            let running = thread::spawn(move || {
+                waker.wake();
+                scheduler.run_all();
+            });
+            let count = Count::new();
+            let (remains, is_settled) = rig.runtime.sweep(&count.waker());
+            running.join().expect("a run does not panic");
+            rig.runtime.scheduler.run_all();
+            assert!(remains.is_settled(), "something remains");
+            assert!(is_settled || count.n_wakes() == 1, "the wait was not woken");
+            assert!(output(task).is_some(), "the task was not asked to end");
+            drop(remains);
+            rig.end();
+        });
+    }
 }
 
 /// As `Runnable::run`, with the steps before and after the poll for a model to get wrong.

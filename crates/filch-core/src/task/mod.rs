@@ -1,5 +1,8 @@
 #![doc = include_str!("README.md")]
 
+mod adoption;
+mod cancel;
+mod cold;
 mod error;
 mod id;
 mod join;
@@ -10,6 +13,7 @@ mod spawn;
 mod state;
 pub(crate) mod waker;
 
+pub use cancel::{Cancel, Outcome};
 pub use error::JoinError;
 pub use id::Id;
 pub use join::{AbortHandle, JoinHandle};

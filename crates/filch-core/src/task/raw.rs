@@ -2,20 +2,24 @@
 //!
 //! A panic of user code in a task is caught here and nowhere else.
 
+use super::cold::{Cold, ColdWord};
 use super::error::JoinError;
-use super::id::Id;
+use super::id::{Id, IdTail};
 use super::registry::{Links, Shard, Standing};
 use super::state::{Completed, State};
 use super::waker;
+use crate::context;
 use crate::runtime::Shell;
-use crate::scope::Surroundings;
+use crate::scope::{Reason, Request, Scope, Surroundings};
 use crate::sys::cell::UnsafeCell;
 use crate::unwind::contain;
+use std::any::Any;
 use std::future::Future;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// What every task begins with.
@@ -32,20 +36,16 @@ pub(crate) struct Header {
     pub(super) standing: UnsafeCell<Standing>,
     /// What the stage holds; belongs to whom the stage belongs to. Here it lies in the padding, as `standing` does.
     held: UnsafeCell<Held>,
+    /// Who spawned it; here in the padding, too.
+    parent: IdTail,
     /// The join handle's or the completer's, as the state says.
     join_waker: UnsafeCell<Option<Waker>>,
     pub(super) id: Id,
     pub(super) spawned_at: &'static Location<'static>,
-    /// Rarely used facts; null when there are none.
-    pub(super) cold: Option<Box<Cold>>,
-    /// What it was spawned in; the first is its group if it is a member of one. Belongs to whom the stage belongs to.
+    cold: ColdWord,
+    /// What it was spawned in; the first is its group if it is a member of one. Constant while the registry knows the
+    /// task, then whose the stage is.
     surroundings: UnsafeCell<Surroundings>,
-}
-
-/// What few tasks have.
-#[derive(Debug, Default)]
-pub(crate) struct Cold {
-    pub(crate) name: Option<Box<str>>,
 }
 
 /// A task of a known future. `repr(C)`: a pointer to it is a pointer to its header.
@@ -81,6 +81,8 @@ pub(super) struct VTable {
     cancel: unsafe fn(NonNull<Header>),
     /// Moves the output into an `Option<Result<T, JoinError>>`. Join handle only, after completion.
     take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Where the output is, a `Result<T, JoinError>`; null when it was taken. Join handle only, after completion.
+    output: unsafe fn(NonNull<Header>) -> *const (),
     /// Drops the output. Whoever owns it, once.
     drop_output: unsafe fn(NonNull<Header>),
     /// Frees the memory. After the last reference.
@@ -92,6 +94,7 @@ impl<F: Future> Cell<F> {
         poll: poll::<F>,
         cancel: cancel::<F>,
         take_output: take_output::<F>,
+        output: output::<F>,
         drop_output: drop_output::<F>,
         free: free::<F>,
     };
@@ -142,6 +145,7 @@ pub(super) struct Origin {
     pub(super) shell: &'static Shell,
     pub(super) shard: Shard,
     pub(super) id: Id,
+    pub(super) parent: Option<Id>,
     pub(super) spawned_at: &'static Location<'static>,
     pub(super) name: Option<Box<str>>,
     pub(super) surroundings: Surroundings,
@@ -161,10 +165,11 @@ pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> 
             shard: origin.shard,
             standing: UnsafeCell::new(Standing::default()),
             held: UnsafeCell::new(Held::Future),
+            parent: IdTail::of(origin.parent),
             join_waker: UnsafeCell::new(None),
             id: origin.id,
             spawned_at: origin.spawned_at,
-            cold: origin.name.map(|name| Box::new(Cold { name: Some(name) })),
+            cold: ColdWord::new(origin.name),
             surroundings: UnsafeCell::new(origin.surroundings),
         },
         stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
@@ -188,7 +193,7 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, waker: &Waker) -> Poll<()> {
     let output = match result {
         Ok(Poll::Pending) => return Poll::Pending,
         Ok(Poll::Ready(output)) => Ok(output),
-        Err(payload) => Err(JoinError::panicked(cell.header.id, payload)),
+        Err(payload) => Err(cell.header.panicked(payload)),
     };
     // SAFETY: the runnable's holder has the stage to itself.
     unsafe { finish(cell, output) };
@@ -205,7 +210,7 @@ unsafe fn finish<F: Future>(cell: &Cell<F>, output: Outcome<F>) {
         Ok(()) => output,
         Err(payload) => {
             contain(|| drop(output));
-            Err(JoinError::panicked(cell.header.id, payload))
+            Err(cell.header.panicked(payload))
         }
     };
     // SAFETY: as above; it holds nothing, so nothing is overwritten.
@@ -220,7 +225,10 @@ unsafe fn cancel<F: Future>(task: NonNull<Header>) {
     // SAFETY: by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
     // SAFETY: the runnable's holder or claimer has the stage to itself.
-    unsafe { finish(cell, Err(JoinError::canceled(cell.header.id))) };
+    unsafe {
+        let reason = cell.header.reason_to_end();
+        finish(cell, Err(JoinError::canceled_for(cell.header.id, reason)));
+    }
 }
 
 /// # Safety
@@ -239,11 +247,29 @@ unsafe fn take_output<F: Future>(task: NonNull<Header>, target: *mut ()) {
 }
 
 /// # Safety
+/// - The task was made by `allocate::<F>`, is alive and complete, and the caller is its join handle.
+unsafe fn output<F: Future>(task: NonNull<Header>) -> *const () {
+    // SAFETY: by the contract.
+    let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
+    // SAFETY: after completion the stage is the join handle's.
+    let is_there = unsafe { cell.held() } == Held::Output;
+    cell.stage.with(|stage| if is_there { stage.cast() } else { ptr::null() })
+}
+
+/// # Safety
 /// - The task was made by `allocate::<F>`, is alive, its future is dropped, and the output is the caller's.
 unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
     // SAFETY: by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
     // SAFETY: the stage is the caller's.
+    if unsafe { cell.held() } == Held::Output {
+        // SAFETY: as above, and it holds the output.
+        cell.stage.with(|stage| match unsafe { &*stage.cast::<Outcome<F>>() } {
+            Ok(_) => {}
+            Err(error) => error.report(&cell.header),
+        });
+    }
+    // SAFETY: as above.
     contain(|| unsafe { cell.clear() });
 }
 
@@ -260,7 +286,76 @@ impl Header {
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
-        self.cold.as_ref()?.name.as_deref()
+        self.cold.get()?.name()
+    }
+
+    /// Which task spawned it.
+    pub(super) fn parent(&self) -> Option<Id> {
+        self.parent.nearest_to(self.id)
+    }
+
+    /// What few tasks have, if anybody needed it before.
+    pub(super) fn cold(&self) -> Option<&Cold> {
+        self.cold.get()
+    }
+
+    /// The same for whoever is going to put something there that ends with the task. `None`: it has ended.
+    pub(super) fn use_cold(&self) -> Option<&Cold> {
+        let cold = self.cold.get_or_install();
+        let is_live = match self.state.load() {
+            known if known.has_cold() => known.is_live(),
+            _ => self.state.note_cold(),
+        };
+        is_live.then_some(cold)
+    }
+
+    /// Makes a scope known that was opened in the task outside of all others.
+    pub(crate) fn keep(&self, scope: &Arc<dyn Scope>) {
+        self.use_cold().into_iter().for_each(|cold| cold.keep(scope));
+    }
+
+    /// The request that the task end.
+    pub(crate) fn request(&self) -> &Request {
+        self.cold.get_or_install().request()
+    }
+
+    #[cold]
+    fn panicked(&self, payload: Box<dyn Any + Send>) -> JoinError {
+        JoinError::panicked_in(self.shell.root_here(), self.id, payload)
+    }
+
+    /// Why the task is canceled: the reason that it was given, else its group.
+    ///
+    /// # Safety
+    /// - The caller has the stage to itself.
+    unsafe fn reason_to_end(&self) -> Option<Reason> {
+        let own = self.cold.get().and_then(|cold| cold.request().reason());
+        own.or_else(|| {
+            // SAFETY: by the contract; nobody writes them but whose the stage is.
+            let surroundings = self.surroundings.with(|own| unsafe { (*own).clone() });
+            let group = surroundings.nearest_scope().filter(|_| self.state.is_claimable())?;
+            group.request().reason()
+        })
+    }
+
+    /// Whether the end of the runtime leaves the task alone for as long as the grace lasts.
+    ///
+    /// # Safety
+    /// - The task is in the registry, and the caller holds the lock of its list.
+    pub(super) unsafe fn has_grace(&self) -> bool {
+        // SAFETY: constant until the registry has let go of the task.
+        self.surroundings.with(|own| unsafe { (*own).scopes().any(|scope| scope.has_grace()) })
+    }
+
+    /// The adoption that ends with the task, if there is one.
+    ///
+    /// # Safety
+    /// - As [`has_grace`](Self::has_grace).
+    pub(super) unsafe fn is_adopted(&self) -> bool {
+        let is_first =
+            |own: &Surroundings| own.nearest_scope().is_some_and(|scope| scope.has_grace());
+        // SAFETY: as in `has_grace`.
+        self.state.is_claimable() && self.surroundings.with(|own| is_first(unsafe { &*own }))
     }
 
     /// # Safety
@@ -289,14 +384,18 @@ impl Header {
     pub(super) unsafe fn complete(task: NonNull<Header>, claimed: bool) {
         // SAFETY: alive until `complete` below is done.
         let header = unsafe { task.as_ref() };
-        header.shell.registry().remove(task);
+        let root = header.shell.registry().remove(task);
         // Why taken out before: afterwards the task may be gone.
-        // SAFETY: the surroundings belong to the completer.
-        let surroundings = header.surroundings.with_mut(|own| mem::take(unsafe { &mut *own }));
+        // SAFETY: they belong to the completer.
+        let surroundings = unsafe { Header::take_surroundings(task) };
         let is_member = header.state.is_claimable();
-        // SAFETY: without a join handle the output is the completer's.
-        let completed =
-            header.state.complete(claimed, || unsafe { (header.vtable.drop_output)(task) });
+        let drop_output = || {
+            // Why as a part of its poll: who waits in there for tasks in a poll must not wait for this one.
+            // SAFETY: without a join handle the output is the completer's.
+            context::with_task(task, || unsafe { (header.vtable.drop_output)(task) });
+        };
+        let end_cold = || header.cold.get().into_iter().for_each(Cold::end);
+        let completed = header.state.complete(claimed, drop_output, end_cold);
         match completed {
             Completed::Done => {}
             // SAFETY: the state says that no reference is left.
@@ -312,10 +411,22 @@ impl Header {
                 }
             }
         }
-        if is_member && let Some(group) = surroundings.nearest_scope() {
+        if let Some(group) = surroundings.nearest_scope().filter(|_| is_member) {
             group.member_ended();
         }
         contain(|| drop(surroundings)); // The last holder of a context value drops it.
+        if let Some(root) = root {
+            root.let_go();
+        }
+    }
+
+    /// Takes out what the task was spawned in.
+    ///
+    /// # Safety
+    /// - The task is alive and its stage the caller's.
+    pub(super) unsafe fn take_surroundings(task: NonNull<Header>) -> Surroundings {
+        // SAFETY: alive; the surroundings belong to whom the stage belongs to.
+        unsafe { task.as_ref() }.surroundings.with_mut(|own| mem::take(unsafe { &mut *own }))
     }
 
     /// What the task was spawned in.
@@ -353,6 +464,15 @@ impl Header {
         // SAFETY: by the contract; the target has the type the table expects.
         unsafe { (task.as_ref().vtable.take_output)(task, (&raw mut output).cast()) };
         output
+    }
+
+    /// Where the output is; `None` when it was taken.
+    ///
+    /// # Safety
+    /// - The caller is the join handle of a complete task, of output `T`.
+    pub(super) unsafe fn output<T>(task: NonNull<Header>) -> Option<NonNull<Result<T, JoinError>>> {
+        // SAFETY: by the contract.
+        NonNull::new(unsafe { (task.as_ref().vtable.output)(task) }.cast_mut().cast())
     }
 
     /// # Safety

@@ -8,11 +8,13 @@ use super::join::AbortHandle;
 use super::raw::Header;
 use super::runnable::Runnable;
 use super::state::Woken;
+use crate::runtime::{Root, Unfinished};
 use crate::sys::IN_MODEL;
 use crate::sys::sync::{Mutex, MutexGuard};
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// How many lists there are.
 // Why: a power of two above the workers of common machines; with more, two workers share a lock.
@@ -25,31 +27,42 @@ pub(super) struct Links {
     next: Option<NonNull<Header>>,
 }
 
-/// How a task stands to its list. Only under the lock of that list.
-// Why not in `Links`: here it lies in the padding behind the header's `Shard`, which makes a small task 128 bytes.
-#[derive(Debug, Default)]
-pub(super) struct Standing {
-    linked: bool,
+/// How a task stands to its list: flags. Only under the lock of that list.
+// Why a byte, and not in `Links`: here it lies in the padding behind the header's `Shard`, which makes a small task 128
+// bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing(u8);
+
+impl Standing {
+    const LINKED: u8 = 1;
     /// The list counts this task as live. Not so for one that came when the runtime was ending.
-    counted: bool,
+    const COUNTED: u8 = 2;
+    /// It is about to complete.
+    const GONE: u8 = 4;
+    /// The end has asked it to end, and waits for that.
+    const SWEPT: u8 = 8;
+
+    fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
 }
 
 /// Which list a task is in. Chosen before the task is shared, constant from then on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shard(u16);
+pub(super) struct Shard(u8);
 
 impl Shard {
     /// In no list: a blocking call.
-    pub(super) const NONE: Shard = Shard(u16::MAX);
+    pub(super) const NONE: Shard = Shard(u8::MAX);
 
     /// Any list, the next one for the next task.
     pub(super) fn in_turn(id: Id) -> Shard {
-        Shard((id.as_u64() % N_SHARDS as u64) as u16)
+        Shard((id.as_u64() % N_SHARDS as u64) as u8)
     }
 
     /// The list of a worker.
     pub(super) fn of(worker: usize) -> Shard {
-        Shard((worker % N_SHARDS) as u16)
+        Shard((worker % N_SHARDS) as u8)
     }
 }
 
@@ -63,7 +76,19 @@ struct List {
     head: Option<NonNull<Header>>,
     /// How many tasks of this list are live, those included that the end of the runtime has unlinked.
     n_live: usize,
-    closed: bool,
+    gate: Gate,
+}
+
+/// Which tasks a list accepts.
+#[derive(Default)]
+enum Gate {
+    /// All.
+    #[default]
+    Open,
+    /// Those that have a grace. Each task that was swept is counted by the root.
+    Swept(Arc<Root>),
+    /// None.
+    Closed,
 }
 
 // SAFETY: the pointers are to live tasks and followed only under the list's lock.
@@ -81,16 +106,19 @@ impl Registry {
         }
     }
 
-    /// Inserts a task that nobody else knows yet. `false`: the runtime is ending.
+    /// Inserts a task, unless it was claimed and is gone already. `false`: the runtime is ending.
     #[must_use]
     pub(super) fn insert(&self, task: NonNull<Header>) -> bool {
         let Some(mut list) = self.lock_list_of(task) else { return true };
-        if list.closed {
+        if with_standing(task, |standing| standing.has(Standing::GONE)) {
+            return true;
+        }
+        if !matches!(list.gate, Gate::Open) && !list.accepts_late(task) {
             return false;
         }
         let head = list.head;
         with_links(task, |links| *links = Links { previous: None, next: head });
-        with_standing(task, |standing| *standing = Standing { linked: true, counted: true });
+        with_standing(task, |standing| *standing = Standing(Standing::LINKED | Standing::COUNTED));
         if let Some(head) = head {
             with_links(head, |links| links.previous = Some(task));
         }
@@ -99,12 +127,17 @@ impl Registry {
         true
     }
 
-    /// Takes a task out that is about to complete.
-    pub(super) fn remove(&self, task: NonNull<Header>) {
-        if let Some(mut list) = self.lock_list_of(task) {
-            list.unlink(task);
-            list.n_live -= usize::from(with_standing(task, |standing| standing.counted));
-        }
+    /// Takes a task out that is about to complete. The answer waits for its end.
+    #[must_use]
+    pub(super) fn remove(&self, task: NonNull<Header>) -> Option<Arc<Root>> {
+        let mut list = self.lock_list_of(task)?;
+        list.unlink(task);
+        let standing = with_standing(task, |standing| {
+            standing.0 |= Standing::GONE;
+            *standing
+        });
+        list.n_live -= usize::from(standing.has(Standing::COUNTED));
+        if standing.has(Standing::SWEPT) { list.root() } else { None }
     }
 
     fn lock_list_of(&self, task: NonNull<Header>) -> Option<MutexGuard<'_, List>> {
@@ -121,39 +154,66 @@ impl Registry {
     /// Refuses further tasks and asks every live one to end. Runnables this makes are handed to `sink`.
     pub(crate) fn close(&self, sink: &mut dyn FnMut(Runnable)) {
         for shard in &self.shards {
-            shard.lock().closed = true;
+            shard.lock().gate = Gate::Closed; // What was swept and is still there is not waited for any more.
             while let Some(task) = pop(shard) {
                 task.cancel(sink);
             }
         }
     }
 
+    /// Refuses further tasks that have no grace, and asks those there are to end; `root` counts them until they have.
+    /// Runnables this makes are handed to `sink`.
+    pub(crate) fn sweep(&self, root: &Arc<Root>, sink: &mut dyn FnMut(Runnable)) {
+        for shard in &self.shards {
+            let swept = shard.lock().sweep(root);
+            swept.into_iter().for_each(|task| task.cancel(sink));
+        }
+    }
+
+    /// The tasks that a swept runtime waits for.
+    pub(crate) fn unfinished(&self) -> Vec<Unfinished> {
+        self.shards.iter().flat_map(|shard| shard.lock().unfinished()).collect()
+    }
+
     /// A handle to every live task.
     pub(crate) fn all(&self) -> Vec<AbortHandle> {
         let mut tasks = Vec::new();
         for shard in &self.shards {
+            // SAFETY: linked, so live and thereby not freed while the list is locked.
+            tasks.extend(shard.lock().tasks().map(|task| unsafe { AbortHandle::of(task) }));
+        }
+        tasks
+    }
+
+    /// A handle to every live task that the end of the runtime would cancel at once.
+    pub(crate) fn all_without_grace(&self) -> Vec<AbortHandle> {
+        let mut tasks = Vec::new();
+        for shard in &self.shards {
             let list = shard.lock();
-            let mut next = list.head;
-            while let Some(task) = next {
-                // SAFETY: linked, so live and thereby not freed while the list is locked.
-                unsafe { task.as_ref() }.state.add_ref();
-                // SAFETY: the reference taken above.
-                tasks.push(unsafe { AbortHandle::from_raw(task) });
-                next = with_links(task, |links| links.next);
-            }
+            // SAFETY: linked and locked.
+            let without = list.tasks().filter(|task| unsafe { !task.as_ref().has_grace() });
+            // SAFETY: linked, so live and thereby not freed while the list is locked.
+            tasks.extend(without.map(|task| unsafe { AbortHandle::of(task) }));
         }
         tasks
     }
 }
 
-/// A reference to a task that the end of its runtime has unlinked.
-struct Unlinked {
+/// A reference to a task that the end of its runtime has found in a list.
+struct Found {
     task: NonNull<Header>,
     /// Keeps the task's memory.
     _reference: AbortHandle,
 }
 
-impl Unlinked {
+impl Found {
+    /// # Safety
+    /// - The task is alive.
+    unsafe fn new(task: NonNull<Header>) -> Self {
+        // SAFETY: by the contract.
+        Found { task, _reference: unsafe { AbortHandle::of(task) } }
+    }
+
     fn cancel(self, sink: &mut dyn FnMut(Runnable)) {
         // SAFETY: alive, we own a reference.
         let header = unsafe { self.task.as_ref() };
@@ -165,19 +225,67 @@ impl Unlinked {
     }
 }
 
-fn pop(shard: &Mutex<List>) -> Option<Unlinked> {
+fn pop(shard: &Mutex<List>) -> Option<Found> {
     let mut list = shard.lock();
     let task = list.head?;
     list.unlink(task);
     // SAFETY: it was linked, so it is live and not freed while the list is locked.
-    unsafe { task.as_ref() }.state.add_ref();
-    // SAFETY: the reference taken above.
-    Some(Unlinked { task, _reference: unsafe { AbortHandle::from_raw(task) } })
+    Some(unsafe { Found::new(task) })
 }
 
 impl List {
+    /// The linked tasks, which stay so while this is used: the list is locked.
+    fn tasks(&self) -> impl Iterator<Item = NonNull<Header>> {
+        std::iter::successors(self.head, |task| with_links(*task, |links| links.next))
+    }
+
+    /// Whether a task that is not gone may come although the end has begun.
+    #[cold]
+    fn accepts_late(&self, task: NonNull<Header>) -> bool {
+        // SAFETY: alive and locked; who completes it takes the lock before it writes the surroundings.
+        matches!(self.gate, Gate::Swept(_)) && unsafe { task.as_ref().has_grace() }
+    }
+
+    fn sweep(&mut self, root: &Arc<Root>) -> Vec<Found> {
+        self.gate = Gate::Swept(Arc::clone(root));
+        // SAFETY: linked and locked.
+        let swept = self.tasks().filter(|task| unsafe { !task.as_ref().has_grace() });
+        swept
+            .map(|task| {
+                with_standing(task, |standing| standing.0 |= Standing::SWEPT);
+                root.await_one();
+                // SAFETY: linked, so live and thereby not freed while the list is locked.
+                unsafe { Found::new(task) }
+            })
+            .collect()
+    }
+
+    fn root(&self) -> Option<Arc<Root>> {
+        match &self.gate {
+            Gate::Swept(root) => Some(Arc::clone(root)),
+            Gate::Open | Gate::Closed => None,
+        }
+    }
+
+    fn unfinished(&self) -> Vec<Unfinished> {
+        let unfinished = self.tasks().filter_map(|task| {
+            let is_swept = with_standing(task, |standing| standing.has(Standing::SWEPT));
+            // SAFETY: linked and locked.
+            let (header, is_adopted) = unsafe { (task.as_ref(), task.as_ref().is_adopted()) };
+            let name = header.name().map(str::to_owned);
+            let Header { id, spawned_at, .. } = *header;
+            (is_swept || is_adopted).then_some(Unfinished { id, name, spawned_at, is_adopted })
+        });
+        unfinished.collect()
+    }
+
     fn unlink(&mut self, task: NonNull<Header>) {
-        if !with_standing(task, |standing| std::mem::take(&mut standing.linked)) {
+        let was_linked = with_standing(task, |standing| {
+            let before = *standing;
+            standing.0 &= !Standing::LINKED;
+            before.has(Standing::LINKED)
+        });
+        if !was_linked {
             return;
         }
         let Links { previous, next } = with_links(task, std::mem::take);

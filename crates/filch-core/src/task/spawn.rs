@@ -1,13 +1,14 @@
 //! Making a task and handing it to its runtime.
 
+use super::adoption::adopted_from;
 use super::join::JoinHandle;
 use super::raw::{Header, Origin, allocate};
 use super::registry::Shard;
 use super::runnable::Runnable;
 use crate::context;
-use crate::runtime::RuntimeRef;
+use crate::runtime::{Parts, RuntimeRef};
 use crate::scope::{self, Surroundings};
-use crate::seam::Hint;
+use crate::seam::{Blocking, Hint};
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
@@ -21,14 +22,25 @@ pub struct Spawn {
     runtime: RuntimeRef,
     name: Option<Box<str>>,
     spawned_at: &'static Location<'static>,
-    member_of: Option<Surroundings>,
+    ties: Ties,
+}
+
+/// Who counts the task, and what it inherits.
+#[derive(Debug)]
+enum Ties {
+    /// Nobody; what surrounds the caller.
+    Plain,
+    /// The innermost scope of these; these.
+    MemberOf(Surroundings),
+    /// The nearest scope of these that adopts it; their values.
+    AdoptedFrom(Surroundings),
 }
 
 impl Spawn {
     /// A plain task of `runtime`, spawned at the caller's line.
     #[track_caller]
     pub fn on(runtime: RuntimeRef) -> Self {
-        Spawn { runtime, name: None, spawned_at: Location::caller(), member_of: None }
+        Spawn { runtime, name: None, spawned_at: Location::caller(), ties: Ties::Plain }
     }
 
     /// Gives the task a name.
@@ -43,7 +55,22 @@ impl Spawn {
     /// When it has ended, the scope's [`member_ended`](crate::scope::Scope::member_ended) is called. The holder of an
     /// abort handle may drop its future at once while it is not in a poll; that costs one more atomic step per poll.
     pub fn member_of(mut self, surroundings: Surroundings) -> Self {
-        self.member_of = Some(surroundings);
+        self.ties = Ties::MemberOf(surroundings);
+        self
+    }
+
+    /// Makes a task that outlives what is around it: the nearest living scope of `surroundings` that
+    /// [adopts](crate::scope::Scope::adopt) it awaits it; without one only the runtime does, whose end gives adopted work
+    /// a grace.
+    ///
+    /// The task inherits the context values of `surroundings`, but neither their deadlines nor their requests: no cancel
+    /// of a scope reaches it, only its own handle does. What it spawns is not awaited by the adopter, but has the same
+    /// grace when the runtime ends. When it has ended, the adopter's
+    /// [`adoptee_ended`](crate::scope::Scope::adoptee_ended) is called.
+    /// Works until the runtime's end is over; then the task is canceled, as all are. The adopter is chosen when the task
+    /// is made, so each `adopt` is followed by one end.
+    pub fn adopted(mut self, surroundings: &Surroundings) -> Self {
+        self.ties = Ties::AdoptedFrom(surroundings.clone());
         self
     }
 
@@ -106,15 +133,47 @@ impl Spawn {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        self.submit(call, |parts, task| parts.blocking.submit(task))
+    }
+
+    /// As [`spawn_blocking`](Self::spawn_blocking) for a call that computes: on the runtime's threads for that.
+    pub fn spawn_compute<F, R>(self, call: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.submit(call, |parts, task| parts.compute.submit(task))
+    }
+
+    /// As [`spawn_blocking`](Self::spawn_blocking), on the threads of `pool`.
+    pub fn spawn_blocking_on<F, R>(self, pool: &dyn Blocking, call: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.submit(call, |_, task| pool.submit(task))
+    }
+
+    /// Makes a task of a call and hands it to the pool that `to` chooses.
+    fn submit<F, R>(
+        self,
+        call: F,
+        to: impl FnOnce(&Parts, Runnable) -> Result<(), Runnable>,
+    ) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
         let runtime = self.runtime;
         // SAFETY: the call is `Send`.
         let (task, handle) = unsafe { self.make(BlockingCall(Some(call)), false, true) };
         // SAFETY: `make` gave us the runnable.
         let runnable = unsafe { Runnable::from_raw(task) };
-        match runtime.access() {
-            Some(parts) => parts.blocking.submit(runnable),
-            None => drop(runnable),
-        }
+        let refused = match runtime.access() {
+            Some(parts) => to(&parts, runnable).err(),
+            None => Some(runnable),
+        };
+        drop(refused); // After the access: what the call captured may wait for the runtime's end.
         handle
     }
 
@@ -128,20 +187,25 @@ impl Spawn {
     ) -> (NonNull<Header>, JoinHandle<F::Output>) {
         let shell = self.runtime.shell();
         let id = context::next_id();
+        let parent = context::task_id();
         let shard = match (blocking, context::worker_of(shell)) {
             (true, _) => Shard::NONE,
             (false, Some(worker)) => Shard::of(worker),
             // Why: in turn, so that who spawns here and who completes there seldom meet at one lock.
             (false, None) => Shard::in_turn(id),
         };
-        let member = self.member_of.is_some();
-        let surroundings = self.member_of.unwrap_or_else(scope::current);
+        let (surroundings, member) = match self.ties {
+            Ties::Plain => (scope::current(), false),
+            Ties::MemberOf(surroundings) => (surroundings, true),
+            Ties::AdoptedFrom(around) => (adopted_from(&around, self.runtime), true),
+        };
         let task = allocate(
             future,
             Origin {
                 shell,
                 shard,
                 id,
+                parent,
                 spawned_at: self.spawned_at,
                 name: self.name,
                 surroundings,
@@ -163,6 +227,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Makes the task a member of nothing, so that no scope hears of its end.
+    pub fn disown(&mut self) {
+        // SAFETY: nobody else knows the task.
+        drop(unsafe { Header::take_surroundings(self.runnable.task()) });
+    }
+
     /// Registers and schedules the task. When the runtime is ending, it is canceled instead.
     pub fn start(self) {
         // Why: one access for both steps, so that the runtime cannot end between them.
@@ -185,7 +255,12 @@ impl Prepared {
                 return None;
             }
             let is_in = runtime.shell().registry().insert(task.runnable.task());
-            if is_in { Some(task.runnable) } else { refused.push(task.runnable); None }
+            if is_in {
+                Some(task.runnable)
+            } else {
+                refused.push(task.runnable);
+                None
+            }
         });
         parts.scheduler.schedule_batch(&mut accepted);
         drop(accepted);

@@ -22,6 +22,8 @@ const RUNNING: u64 = 1 << 4;
 const CLAIMABLE: u64 = 1 << 5;
 /// The future is not `Send`: it is polled and dropped at home only. Constant.
 const LOCAL: u64 = 1 << 6;
+/// The cold word has something that ends with the task. Set once.
+const COLD: u64 = 1 << 7;
 
 const WAKE_SHIFT: u32 = 8;
 const WAKE_ONE: u64 = 1 << WAKE_SHIFT;
@@ -59,6 +61,10 @@ impl Snapshot {
         self.0 & LOCAL != 0
     }
 
+    pub(super) fn has_cold(self) -> bool {
+        self.0 & COLD != 0
+    }
+
     pub(super) fn has_join_waker(self) -> bool {
         self.0 & JOIN_WAKER != 0
     }
@@ -69,6 +75,11 @@ impl Snapshot {
 
     fn is_running(self) -> bool {
         self.0 & RUNNING != 0
+    }
+
+    /// Whether it is in a poll, or a wake has not been answered by one.
+    pub(super) fn is_runnable(self) -> bool {
+        self.n_wakes() != 0
     }
 
     fn n_wakes(self) -> u64 {
@@ -214,9 +225,15 @@ impl State {
         if before.n_wakes() == covered { Suspended::Idle } else { Suspended::Woken }
     }
 
-    /// Transition 5: the output is stored. `drop_output` is called when nobody will ask for it.
-    pub(super) fn complete(&self, claimed: bool, mut drop_output: impl FnMut()) -> Completed {
-        let mut dropped = false;
+    /// Transition 5: the output is stored. `drop_output` is called when nobody will ask for it, `end_cold` when the cold
+    /// word has something to end.
+    pub(super) fn complete(
+        &self,
+        claimed: bool,
+        mut drop_output: impl FnMut(),
+        mut end_cold: impl FnMut(),
+    ) -> Completed {
+        let (mut dropped, mut has_ended) = (false, false);
         // ORDERING: Acquire for `JOIN_INTEREST` being gone: what its handle did to the waker is over.
         let mut current = self.0.load(Acquire);
         loop {
@@ -225,6 +242,10 @@ impl State {
             if !now.has_join_interest() && !dropped {
                 drop_output();
                 dropped = true;
+            }
+            if now.has_cold() && !has_ended {
+                end_cold();
+                has_ended = true;
             }
             // Why: a claimed task's runnable still lies in a queue; its share in the wake count becomes a reference.
             let queued = if claimed && now.n_wakes() > 0 { REF_ONE } else { 0 };
@@ -238,6 +259,13 @@ impl State {
                 Err(actual) => current = actual,
             }
         }
+    }
+
+    /// The cold word was installed and will have something to end with the task. `false`: too late, nobody will end it.
+    pub(super) fn note_cold(&self) -> bool {
+        // ORDERING: [task-cold] Release hands the word to `complete`, which ends it before `LIVE` is cleared.
+        let before = Snapshot(self.0.fetch_or(COLD, AcqRel));
+        before.is_live()
     }
 
     /// Transition 6: asks for the end. The caller wakes the task afterwards.

@@ -1,5 +1,8 @@
 //! What a task does on each of its ways, and that everything in it is dropped exactly once.
 
+mod adopted;
+mod asked;
+
 use super::{JoinError, JoinHandle, Runnable, Spawn};
 use crate::scope::Surroundings;
 use crate::seam::Hint;

@@ -1,7 +1,7 @@
 //! What loom models share: bounds, broken variants, a runtime on a shell of its own, a watch on allocations.
 
 use super::queue::QueueScheduler;
-use crate::runtime::{RuntimeRef, Shell};
+use crate::runtime::{Remains, RuntimeRef, Shell};
 use crate::seam::Scheduler;
 use crate::task::{JoinHandle, Runnable, Spawn};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -99,6 +99,14 @@ impl ModelRuntime {
         self.scheduler.shutdown();
         self.shell.cancel_all();
         drop(self.shell.take_parts());
+    }
+
+    /// As [`Living::sweep`](crate::runtime::Living::sweep), followed by the first poll of a wait for what remains.
+    pub(crate) fn sweep(&self, waker: &Waker) -> (Remains, bool) {
+        let remains = self.runtime().remains();
+        self.shell.sweep(&remains.root);
+        let is_settled = remains.root.poll_settled(waker).is_ready();
+        (remains, is_settled)
     }
 
     /// Ends, then frees the shell. Every task must be gone.

@@ -20,8 +20,12 @@ impl Toy {
         Toy { living, scheduler }
     }
 
+    pub(crate) fn living(&self) -> &Living {
+        self.living.as_ref().expect("it lives until it is dropped")
+    }
+
     pub(crate) fn runtime(&self) -> RuntimeRef {
-        self.living.as_ref().expect("it lives until it is dropped").runtime()
+        self.living().runtime()
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>

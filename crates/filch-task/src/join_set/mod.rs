@@ -3,20 +3,21 @@
 //! Gives no order of spawning and cancels nobody because a sibling failed.
 //!
 //! Every member's join handle holds a waker that puts the member's key on a list (`ready.rs`), so that a join looks at
-//! complete members only, however many others there are.
+//! complete members only, however many others there are. A key may be reported that nobody waits for any more (a member
+//! that was detached while it completed); who takes keys looks at the member itself.
 //! **Invariant:** a member that is complete and not yet joined has its key on the list, in the batch taken from it, or on
 //! its way there in a wake.
 
 mod builder;
-mod ready;
 
 pub use builder::Builder;
 
+use crate::children::take_output;
+use crate::ready::ReadyList;
 use filch_core::RuntimeRef;
-use filch_core::coop::{self, Budget};
+use filch_core::coop;
 use filch_core::task::{AbortHandle, Id, JoinError, JoinHandle, Spawn};
 use futures_core::Stream;
-use ready::ReadyList;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,7 +35,7 @@ pub struct JoinSet<T> {
     members: Slab<JoinHandle<T>>,
     /// The waker of each key that was ever used.
     wakers: Vec<Waker>,
-    ready: Arc<ReadyList>,
+    ready: Arc<ReadyList<usize>>,
     /// Keys taken from `ready` and not looked at yet.
     batch: VecDeque<usize>,
 }
@@ -96,10 +97,7 @@ impl<T> JoinSet<T> {
 
     fn take_if_complete(&mut self, key: usize) -> Option<(Id, Result<T, JoinError>)> {
         let member = self.members.get_mut(key).filter(|member| member.is_finished())?;
-        let cx = &mut Context::from_waker(Waker::noop());
-        // Why: the unit of budget is spent by who joins, once.
-        let output = coop::with_budget(Budget::UNLIMITED, || Pin::new(member).poll(cx));
-        let Poll::Ready(output) = output else { unreachable!("a finished task gives its output") };
+        let output = take_output(member);
         Some((self.members.remove(key).id(), output))
     }
 }

@@ -3,6 +3,8 @@
 #![cfg(not(filch_loom))]
 
 mod budget;
+mod gather;
+mod group;
 mod handles;
 mod join_set;
 mod rig;

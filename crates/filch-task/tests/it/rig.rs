@@ -47,8 +47,9 @@ impl Scheduler for Queues {
 }
 
 impl Blocking for Queues {
-    fn submit(&self, task: Runnable) {
+    fn submit(&self, task: Runnable) -> Result<(), Runnable> {
         self.calls.lock().push_back(task);
+        Ok(())
     }
     fn n_busy(&self) -> usize {
         self.calls.lock().len()
@@ -117,6 +118,8 @@ impl Rig {
             timers: Arc::new(Dummy),
             clock: Arc::new(Dummy),
             blocking: queues.clone(),
+            compute: queues.clone(),
+            calls_elsewhere: Arc::default(),
             park: Arc::new(Dummy),
             buffers: Arc::new(TimerBuffers::new(1)),
             roots: Arc::default(),
@@ -156,6 +159,11 @@ impl Rig {
         let Some(call) = self.queues.calls.lock().pop_front() else { return false };
         self.run(|| assert!(call.run().is_none()));
         true
+    }
+
+    /// Where calls go.
+    pub(crate) fn pool(&self) -> Arc<dyn Blocking> {
+        self.queues.clone()
     }
 
     pub(crate) fn n_calls(&self) -> usize {

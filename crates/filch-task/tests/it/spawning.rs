@@ -2,13 +2,13 @@
 
 use crate::rig::{Gate, Hand, Rig, panic_of};
 use filch_task::{Builder, all_tasks, create_task, current_task, id, spawn, spawn_blocking};
-use filch_task::{spawn_local, to_thread, try_id, yield_now};
+use filch_task::{compute, run_in_executor, spawn_local, to_thread, try_id, yield_now};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 #[test]
@@ -184,16 +184,57 @@ fn a_panic_in_to_thread_goes_on_in_the_awaiter() {
 }
 
 #[test]
-fn a_dropped_to_thread_leaves_the_call_alone() {
+fn a_dropped_to_thread_takes_its_call_back() {
     let rig = Rig::new();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let count = calls.clone();
+    let captured = Arc::new(());
+    let capture = captured.clone();
     {
-        let mut future = pin!(rig.run(|| to_thread(move || count.fetch_add(1, Relaxed))));
+        let mut future = pin!(rig.run(|| to_thread(move || panic!("it ran with {capture:?}"))));
         assert!(Hand::default().poll(future.as_mut()).is_pending());
     }
     assert!(rig.step_blocking());
-    assert_eq!(calls.load(Relaxed), 1);
+    assert_eq!(Arc::strong_count(&captured), 1, "dropped without being run");
+}
+
+#[test]
+fn a_call_that_runs_does_not_notice_that_its_to_thread_is_dropped() {
+    let rig = Rig::new();
+    type Boxed = Pin<Box<dyn Future<Output = usize> + Send>>;
+    let future = Arc::new(Mutex::new(None::<Boxed>));
+    let own = future.clone();
+    let called = Arc::new(AtomicUsize::new(0));
+    let count = called.clone();
+    let mut call: Boxed = Box::pin(rig.run(|| {
+        to_thread(move || {
+            drop(own.lock().expect("no panic under it").take());
+            count.fetch_add(1, Relaxed)
+        })
+    }));
+    assert!(Hand::default().poll(Pin::new(&mut call)).is_pending());
+    *future.lock().expect("no panic under it") = Some(call);
+    assert!(rig.step_blocking());
+    assert_eq!(called.load(Relaxed), 1);
+}
+
+#[test]
+fn a_computation_starts_at_its_first_poll_and_gives_the_result() {
+    let rig = Rig::new();
+    let mut future = pin!(rig.run(|| compute(|| 9)));
+    assert_eq!(rig.n_calls(), 0);
+    assert!(Hand::default().poll(future.as_mut()).is_pending());
+    assert_eq!(rig.n_calls(), 1);
+    assert_eq!(rig.block_on(future), 9);
+}
+
+#[test]
+fn an_executor_is_anything_that_takes_calls() {
+    let rig = Rig::new();
+    let pool = rig.pool();
+    let mut future = pin!(rig.run(|| run_in_executor(pool, || 9)));
+    assert_eq!(rig.n_calls(), 0);
+    assert!(Hand::default().poll(future.as_mut()).is_pending());
+    assert_eq!(rig.n_calls(), 1);
+    assert_eq!(rig.block_on(future), 9);
 }
 
 #[test]

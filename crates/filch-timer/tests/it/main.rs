@@ -3,8 +3,10 @@
 
 #![cfg(not(filch_loom))]
 
+mod allocations;
 mod conformance;
 mod futures;
 mod rig;
+mod timeouts;
 mod timers;
 mod wheel;

@@ -33,7 +33,9 @@ impl Scheduler for Dummy {
 }
 
 impl Blocking for Dummy {
-    fn submit(&self, _: Runnable) {}
+    fn submit(&self, task: Runnable) -> Result<(), Runnable> {
+        Err(task)
+    }
     fn n_busy(&self) -> usize {
         0
     }
@@ -88,6 +90,8 @@ impl Rig {
             timers: timers.clone(),
             clock: clock.clone(),
             blocking: Arc::new(Dummy),
+            compute: Arc::new(Dummy),
+            calls_elsewhere: Arc::default(),
             park: Arc::new(Dummy),
             buffers: Arc::new(TimerBuffers::new(1)),
             roots: Arc::default(),
@@ -148,8 +152,12 @@ impl Wake for Count {
 }
 
 impl Hand {
+    pub(crate) fn waker(&self) -> Waker {
+        Waker::from(self.0.clone())
+    }
+
     pub(crate) fn poll<F: Future + Unpin>(&self, future: &mut F) -> Poll<F::Output> {
-        Pin::new(future).poll(&mut Context::from_waker(&Waker::from(self.0.clone())))
+        Pin::new(future).poll(&mut Context::from_waker(&self.waker()))
     }
 
     /// How often it was woken since the last call.

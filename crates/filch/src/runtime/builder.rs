@@ -2,10 +2,13 @@
 
 use super::local::LocalRuntime;
 use super::owned::{Runtime, RuntimeFlavor};
+use super::pool::{self, KEEP_ALIVE, Pools};
 use super::wiring::{self, Chosen, Wired};
 use filch_core::coop::Budget;
 use filch_core::seam::{Clock, Driver, Scheduler, Timers};
-use filch_scheduler::{BlockingPool, CurrentThread, MultiThread, Settings, ThreadHook};
+use filch_scheduler::{
+    BlockingPool, CurrentThread, MultiThread, PoolSettings, Settings, ThreadHook,
+};
 use filch_timer::{StockClock, WheelTimers};
 use std::env;
 use std::fmt;
@@ -22,7 +25,6 @@ const BUDGET: u32 = 128;
 // Why: a prime, so that it does not fall in step with a program's own rhythm; Go's and tokio's number.
 const INTERVAL: u32 = 61;
 const MAX_BLOCKING_THREADS: usize = 512;
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Orders a [`Runtime`]. Mistakes are told by [`build`](Self::build).
 ///
@@ -35,6 +37,7 @@ pub struct Builder {
     flavor: Flavor,
     worker_threads: Option<usize>,
     max_blocking_threads: usize,
+    compute_threads: Option<usize>,
     thread_keep_alive: Duration,
     thread_name: Arc<dyn Fn() -> String + Send + Sync>,
     thread_stack_size: Option<usize>,
@@ -81,6 +84,7 @@ impl Builder {
     /// | `FILCH_WORKERS` | [`worker_threads`](Self::worker_threads) |
     /// | `FILCH_DRIVER` | the stock driver: `auto`, `epoll` or `polling`; read by every builder |
     /// | `FILCH_MAX_BLOCKING` | [`max_blocking_threads`](Self::max_blocking_threads) |
+    /// | `FILCH_COMPUTE_THREADS` | [`compute_threads`](Self::compute_threads) |
     /// | `FILCH_BUDGET` | [`coop_budget`](Self::coop_budget) |
     /// | `FILCH_SEED` | [`rng_seed`](Self::rng_seed) |
     ///
@@ -90,6 +94,8 @@ impl Builder {
         builder.worker_threads = builder.number("FILCH_WORKERS").or(builder.worker_threads);
         builder.max_blocking_threads =
             builder.number("FILCH_MAX_BLOCKING").unwrap_or(builder.max_blocking_threads);
+        builder.compute_threads =
+            builder.number("FILCH_COMPUTE_THREADS").or(builder.compute_threads);
         builder.coop_budget = builder.number("FILCH_BUDGET").unwrap_or(builder.coop_budget);
         builder.rng_seed = builder.number("FILCH_SEED");
         builder
@@ -100,6 +106,7 @@ impl Builder {
             flavor,
             worker_threads: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
+            compute_threads: None,
             thread_keep_alive: KEEP_ALIVE,
             thread_name: Arc::new(|| "filch".to_owned()),
             thread_stack_size: None,
@@ -144,7 +151,14 @@ impl Builder {
         self
     }
 
-    /// How long a thread for blocking calls stays without one. 10 s if nothing else is said.
+    /// How many threads may run [`compute`](crate::compute) calls at a time; further calls wait. One per core if nothing
+    /// else is said.
+    pub fn compute_threads(&mut self, n: usize) -> &mut Self {
+        self.compute_threads = Some(n);
+        self
+    }
+
+    /// How long a thread for calls stays without one. 10 s if nothing else is said.
     pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
         self.thread_keep_alive = duration;
         self
@@ -313,7 +327,7 @@ impl Builder {
                 .as_mut()
                 .map_or_else(|| Arc::new(WheelTimers::new()) as Arc<dyn Timers>, |make| make()),
             clock,
-            pool: self.make_pool(),
+            pools: self.make_pools(),
             budget: Budget::new(self.coop_budget),
             name: self.name.clone(),
         })?;
@@ -332,6 +346,7 @@ impl Builder {
         }
         let at_least_one = [
             ("max_blocking_threads", self.max_blocking_threads),
+            ("compute_threads", self.compute_threads.unwrap_or(1)),
             ("event_interval", self.event_interval as usize),
             ("global_queue_interval", self.global_queue_interval as usize),
             ("coop_budget", self.coop_budget as usize),
@@ -350,9 +365,7 @@ impl Builder {
         if self.flavor == Flavor::CurrentThread {
             return Arc::new(CurrentThread::new(budget, self.event_interval));
         }
-        let n_workers = self
-            .worker_threads
-            .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let n_workers = self.worker_threads.unwrap_or_else(n_cores);
         let name = Arc::clone(&self.thread_name);
         Arc::new(MultiThread::new(Settings {
             n_workers,
@@ -388,17 +401,34 @@ impl Builder {
         }
     }
 
-    fn make_pool(&self) -> BlockingPool {
-        let name = Arc::clone(&self.thread_name);
-        BlockingPool::new(
-            self.max_blocking_threads,
-            self.thread_keep_alive,
-            self.thread_stack_size,
-            Arc::new(move |_| format!("{}-blocking", name())),
-            plain_hook(self.on_thread_start.clone()),
-            plain_hook(self.on_thread_stop.clone()),
-        )
+    fn make_pools(&self) -> Pools {
+        let settings = |word: &'static str, call: &str, max_threads| {
+            let name = Arc::clone(&self.thread_name);
+            PoolSettings {
+                call: call.into(),
+                max_threads,
+                keep_alive: self.thread_keep_alive,
+                stack_size: self.thread_stack_size,
+                thread_name: Arc::new(move |_| format!("{}-{word}", name())),
+                on_start: plain_hook(self.on_thread_start.clone()),
+                on_stop: plain_hook(self.on_thread_stop.clone()),
+            }
+        };
+        let n_compute = self.compute_threads.unwrap_or_else(n_cores);
+        let compute = settings("compute", "compute call", n_compute);
+        Pools {
+            blocking: BlockingPool::new(settings(
+                "blocking",
+                "blocking call",
+                self.max_blocking_threads,
+            )),
+            compute: BlockingPool::new(pool::below_workers(compute, self.starts_lazily)),
+        }
     }
+}
+
+fn n_cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(any(feature = "epoll", feature = "polling"))]
@@ -448,6 +478,7 @@ impl fmt::Debug for Builder {
             .field("flavor", &self.flavor)
             .field("worker_threads", &self.worker_threads)
             .field("max_blocking_threads", &self.max_blocking_threads)
+            .field("compute_threads", &self.compute_threads)
             .field("coop_budget", &self.coop_budget)
             .field("start_paused", &self.start_paused)
             .finish_non_exhaustive()

@@ -11,7 +11,8 @@ use std::io;
 use std::sync::OnceLock;
 
 /// Runs `future` on a runtime of its own, as asyncio's `run` does: when it is done, what is left is canceled and
-/// dropped. Blocking calls that still run get 5 s; what does not end then is named on stderr and left.
+/// dropped. Deferred and shielded work, and blocking calls that still run, get 5 s in all; what does not end then is
+/// named on stderr and dropped, or left.
 ///
 /// While it runs, its runtime is the process default: threads started inside find it.
 /// The environment is read as by [`Builder::from_env`].
@@ -58,16 +59,9 @@ fn install_global() {
 pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
     let runtime = build(builder);
     let _default = set_process_default(runtime.handle().runtime_ref());
-    runtime.block_on(future)
-}
-
-/// What `#[filch::test]` expands to. A test's runtime is not the process default: others run beside it.
-///
-/// # Panics
-/// When the runtime cannot be built.
-#[track_caller]
-pub fn run_test<F: Future>(builder: Builder, future: F) -> F::Output {
-    build(builder).block_on(future)
+    let output = runtime.block_on(future);
+    drop(runtime); // Before the default ends: deferred work may start threads that look for it.
+    output
 }
 
 /// What `#[filch::main(flavor = "local")]` expands to.
@@ -78,25 +72,18 @@ pub fn run_test<F: Future>(builder: Builder, future: F) -> F::Output {
 pub fn run_main_local<F: Future>(builder: Builder, future: F) -> F::Output {
     let runtime = build_local(builder);
     let _default = set_process_default(runtime.handle().runtime_ref());
-    runtime.block_on(future)
-}
-
-/// What `#[filch::test(flavor = "local")]` expands to.
-///
-/// # Panics
-/// When the runtime cannot be built.
-#[track_caller]
-pub fn run_test_local<F: Future>(builder: Builder, future: F) -> F::Output {
-    build_local(builder).block_on(future)
+    let output = runtime.block_on(future);
+    drop(runtime); // As in `run_main`.
+    output
 }
 
 #[track_caller]
-fn build(mut builder: Builder) -> Runtime {
+pub(super) fn build(mut builder: Builder) -> Runtime {
     builder.build().unwrap_or_else(|error| refuse(&error))
 }
 
 #[track_caller]
-fn build_local(mut builder: Builder) -> LocalRuntime {
+pub(super) fn build_local(mut builder: Builder) -> LocalRuntime {
     builder.build_local().unwrap_or_else(|error| refuse(&error))
 }
 

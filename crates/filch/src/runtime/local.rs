@@ -86,7 +86,8 @@ impl LocalRuntime {
         wiring::block_on(future, |future| self.scheduler.block_on(future))
     }
 
-    /// Ends the runtime, waiting at most `grace` for blocking calls, and tells what did not stop.
+    /// Ends the runtime, waiting at most `grace` for deferred and shielded work and for blocking calls, and tells what did
+    /// not stop. Work that is polled on this thread and does not return is waited for all the same.
     pub fn shutdown(mut self, grace: Duration) -> ShutdownReport {
         self.wired.take().map_or_else(ShutdownReport::default, |wired| wired.end_here(grace))
     }

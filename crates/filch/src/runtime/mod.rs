@@ -10,19 +10,24 @@ mod handle;
 mod local;
 mod owned;
 mod park;
+mod pool;
 mod report;
+mod watched;
 mod wiring;
 
 pub use builder::Builder;
 pub use filch_core::context::EnterGuard;
+pub use filch_core::runtime::{Unfinished, UnobservedPanic, UnobservedPanics};
 pub use global::{block_on, run};
 pub use handle::{Handle, TryCurrentError};
 pub use local::LocalRuntime;
 pub use owned::{Runtime, RuntimeFlavor};
+pub use pool::{Pool, PoolBuilder};
 pub use report::ShutdownReport;
 
 #[doc(hidden)]
 pub mod __private {
     //! What the attribute macros call.
-    pub use super::global::{run_main, run_main_local, run_test, run_test_local};
+    pub use super::global::{run_main, run_main_local};
+    pub use super::watched::{Leaks, run_test, run_test_local};
 }

@@ -15,14 +15,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the end of a runtime waits for calls that block, if nothing else is said.
+/// How long the end of a runtime waits for adopted work and for calls that block, if nothing else is said.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// Workers, a driver, a timer wheel and a blocking pool, wired together.
 ///
-/// Dropped, it ends: tasks are dropped where they stand, queued blocking calls are canceled, running ones get 5 s; what
-/// is left then is named on stderr. Dropped inside async code or by a blocking call of its own, it ends on a thread of
-/// its own, so that nothing blocks.
+/// Dropped, it ends: tasks are canceled and dropped while it still runs; deferred and shielded work goes on. When that is
+/// done, queued blocking calls are canceled and running ones awaited. Both have 5 s in all; what is left then is named on
+/// stderr. Dropped inside async code or by a blocking call of its own, it does so on a thread of its own, so that nothing
+/// blocks.
 pub struct Runtime {
     handle: Handle,
     wired: Option<Wired>,
@@ -110,7 +111,8 @@ impl Runtime {
         wiring::block_on(future, |future| self.scheduler.block_on(future))
     }
 
-    /// Ends the runtime, waiting at most `grace` for what blocks, and tells what did not stop.
+    /// Ends the runtime, waiting at most `grace` for deferred and shielded work and for what blocks, and tells what did not
+    /// stop. The last steps may add a moment to that.
     ///
     /// # Panics
     /// Inside a task or a blocking call of this runtime, which would wait for itself; the runtime ends all the same.
@@ -130,7 +132,7 @@ impl Runtime {
         self.end(duration);
     }
 
-    /// Ends the runtime without waiting for anything.
+    /// Ends the runtime on a thread of its own, in the same way, without waiting for that.
     pub fn shutdown_background(mut self) {
         self.wired.take().into_iter().for_each(Wired::end_in_background);
     }

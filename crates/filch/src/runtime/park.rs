@@ -28,6 +28,9 @@ pub(super) struct DriverPark {
     pub(super) timers: Arc<dyn Timers>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) blocking: Arc<dyn Blocking>,
+    pub(super) compute: Arc<dyn Blocking>,
+    /// Calls in pools that are not the runtime's.
+    pub(super) calls_elsewhere: Arc<AtomicUsize>,
     pub(super) buffers: Arc<TimerBuffers>,
     /// Threads in `block_on` whose future is in a poll or about to be.
     pub(super) roots: Arc<AtomicUsize>,
@@ -111,7 +114,7 @@ impl DriverPark {
         if !alone() || self.roots.load(Acquire) != 0 {
             return self.wait(limit, wakes);
         }
-        if self.blocking.n_busy() != 0 {
+        if self.n_calls() != 0 {
             return self.wait(shorter(limit, Some(ASK_AGAIN)), wakes);
         }
         let Some(deadline) = self.timers.next_deadline() else { return self.wait(limit, wakes) };
@@ -126,7 +129,7 @@ impl DriverPark {
         // Why in this order: who ends a blocking call or polls a root has woken a worker before.
         // ORDERING: [roots] Acquire as above.
         let is_quiet = was_quiet
-            && self.blocking.n_busy() == 0
+            && self.n_calls() == 0
             && self.roots.load(Acquire) == 0
             && wakes.is_empty()
             && alone();
@@ -134,6 +137,13 @@ impl DriverPark {
             // Why: this would be asked again at once, and for ever.
             self.wait(shorter(limit, Some(ASK_AGAIN)), wakes);
         }
+    }
+
+    /// How many calls run or wait on threads that are no workers.
+    fn n_calls(&self) -> usize {
+        // ORDERING: [elsewhere] Acquire pairs with the Release of a call that has ended.
+        let n_elsewhere = self.calls_elsewhere.load(Acquire);
+        self.blocking.n_busy() + self.compute.n_busy() + n_elsewhere
     }
 
     /// `false`: the clock refuses, or cannot tell a moment that late.

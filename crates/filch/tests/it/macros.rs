@@ -7,3 +7,4 @@ mod probe;
 mod select;
 mod select_grammar;
 mod select_programs;
+mod watched;

@@ -1,1 +1,75 @@
 //! Task groups.
+
+mod canceled;
+mod dropped;
+mod every_await;
+mod failures;
+mod kept;
+mod misuse;
+mod rules;
+mod types;
+
+use crate::watchdog::Watchdog;
+use filch::runtime::{Builder, Runtime};
+use filch::task::yield_now;
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A runtime of each kind with a stopped clock.
+fn stopped() -> Vec<Runtime> {
+    let mut builders = vec![Builder::new_current_thread()];
+    builders.extend([1, 2].map(|n_workers| {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(n_workers);
+        builder
+    }));
+    let build = |mut builder: Builder| builder.start_paused(true).build();
+    builders.into_iter().map(|builder| build(builder).expect("the system has threads")).collect()
+}
+
+/// Runs the test on each of them, as the root and as a task.
+fn on_each<F: Future<Output = ()> + Send + 'static>(test: impl Fn() -> F) {
+    let _watchdog = Watchdog::new();
+    for runtime in stopped() {
+        runtime.block_on(test());
+        let task = runtime.spawn(test());
+        runtime.block_on(task).expect("the test does not panic");
+    }
+}
+
+/// Lets everything run that can run without time passing.
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Oops(u32);
+
+impl fmt::Display for Oops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "oops {}", self.0)
+    }
+}
+
+impl std::error::Error for Oops {}
+
+/// Fails after a while.
+async fn fail_after(after: Duration, number: u32) -> Result<(), Oops> {
+    filch::time::sleep(after).await;
+    Err(Oops(number))
+}
+
+/// The numbers of the failures of a group that fails with nothing else.
+fn numbers(error: &filch::task::GroupError) -> Vec<u32> {
+    let number = |error: &filch::Error| error.downcast_ref::<Oops>().expect("it is an Oops").0;
+    error.errors().map(number).collect()
+}

@@ -1,1 +1,0 @@
-//! Ending what is inside early: `CancelScope`.
