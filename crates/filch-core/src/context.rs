@@ -5,8 +5,8 @@
 use crate::const_thread_local;
 use crate::coop::Budget;
 use crate::runtime::{RuntimeRef, Shell};
-use crate::scope::{Scope, Surroundings};
 use crate::scope::chain::Entered;
+use crate::scope::{Scope, Surroundings};
 use crate::task::{AbortHandle, Header, Id, Runnable};
 use std::cell::Cell;
 use std::fmt;

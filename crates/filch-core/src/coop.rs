@@ -70,13 +70,13 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     Poll::Ready(RestoreOnPending(before))
 }
 
-/// One unit that is there and not spent. From [`unit`].
+/// One unit that is there and not spent. From [`unit()`].
 #[derive(Debug)]
 #[must_use = "call `spend` on success"]
 pub struct Unit(Budget);
 
 impl Unit {
-    /// The operation succeeded. What others spent since [`unit`] is not counted.
+    /// The operation succeeded. What others spent since [`unit()`] is not counted.
     #[inline]
     pub fn spend(self) {
         context::set_budget(self.0.after_one());

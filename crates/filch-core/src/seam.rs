@@ -244,6 +244,12 @@ pub trait Timers: Send + Sync + 'static {
     /// When [`expire`](Self::expire) must be called next: never later than the earliest deadline.
     fn next_deadline(&self) -> Option<u64>;
 
+    /// As [`next_deadline`](Self::next_deadline), but for canceled cells, which may be dropped. A virtual clock jumps to
+    /// what this says, and one that looks at canceled cells jumps to moments for which nobody waits.
+    fn next_live_deadline(&self) -> Option<u64> {
+        self.next_deadline()
+    }
+
     /// Fires every cell whose deadline is not after `now`, by [`TimerCell::fire`]. A cell that was reset to a later
     /// deadline is filed again; a canceled one is dropped.
     fn expire(&self, now: u64, wakes: &mut WakeBatch);

@@ -56,24 +56,24 @@ pub use context_value::{ContextFuture, ContextKey};
 pub use coop::{consume_budget, unconstrained};
 pub use deadline::{MoveOn, checkpoint, deadline, fail_after, fail_at, move_on_after, move_on_at};
 pub use deferred::{DeferGuard, defer_async};
+pub use error::Error;
 pub use filch_core::scope::{Reason, Urgency};
 pub use filch_core::task::{AbortHandle, Cancel, Id, JoinError, JoinHandle, Outcome};
 pub use gather::{Gather, Settled, TryGather, gather, try_gather};
 #[doc(hidden)]
 pub use gather::{Gathering, Part};
-pub use error::Error;
 pub use group::{
     CancelGroup, Cause, Child, ChildBuilder, Failure, GroupBuilder, GroupError, Started, TaskGroup,
 };
 pub use info::{TaskInfo, all_tasks, current_task, id, try_id};
 pub use join_set::JoinSet;
 pub use local_scope::{LocalChild, LocalScope, local_scope, try_local_scope};
-pub use scope_blocking::{BlockingScope, ScopedHandle, scope_blocking};
 pub use race::{Race, race};
+pub use scope_blocking::{BlockingScope, ScopedHandle, scope_blocking};
 pub use shield::{Shield, shield};
 pub use spawn::{create_task, spawn, spawn_blocking, spawn_local};
-pub use task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use spawn_many::spawn_many;
+pub use task_local::{AccessError, LocalKey, TaskLocalFuture};
 pub use to_thread::{run_in_executor, to_thread};
 pub use wait::{All, FirstCompleted, FirstError, Until, Wait, Waited, wait};
 pub use yield_now::{YieldNow, yield_now};

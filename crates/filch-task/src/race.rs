@@ -30,7 +30,8 @@ const LOST: Reason = Reason::from_static("another future of its race was the fir
 ///
 /// # Cancel safety
 /// Dropped early, it ends its children before the drop returns; those in a poll on another thread are waited for.
-/// A timeout around it, or another scope, ends them without blocking a thread.
+/// A timeout around its first poll, or another scope there, ends them without blocking a thread; also one that polls it by
+/// reference only.
 #[track_caller]
 pub fn race<I>(futures: I) -> Race<I::Item>
 where

@@ -99,6 +99,16 @@ impl Timers for WheelTimers {
         Some(self.next_deadline.load(Relaxed)).filter(|&deadline| deadline != NEVER)
     }
 
+    fn next_live_deadline(&self) -> Option<u64> {
+        let mut gone = Vec::new();
+        let mut filed = self.filed.lock();
+        filed.wheel.sweep_first(|cell| cell.is_canceled(), &mut gone);
+        self.publish(&mut filed);
+        drop(filed);
+        drop(gone); // Unlocked: a waker may go with its cell.
+        self.next_deadline()
+    }
+
     fn expire(&self, now: u64, wakes: &mut WakeBatch) {
         while self.next_deadline.load(Relaxed) <= now && self.expire_some(now, wakes) {}
     }

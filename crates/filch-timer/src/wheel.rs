@@ -145,11 +145,45 @@ impl<T> Wheel<T> {
             }
             let index = if self.sweep_at < self.slab.end() { self.sweep_at } else { 0 };
             self.sweep_at = index + 1;
-            if self.slab.entry(index).value.as_ref().is_some_and(&mut is_dead) {
-                self.unfile(index);
-                swept.push(self.slab.remove(index));
+            self.sweep_if(index, &mut is_dead, swept);
+        }
+    }
+
+    /// Moves entries that `is_dead` names to `swept`, until the earliest entry is none of them.
+    ///
+    /// Each call looks at the entries of one slot, and at those of further ones only when it has emptied that.
+    pub fn sweep_first(&mut self, mut is_dead: impl FnMut(&T) -> bool, swept: &mut Vec<T>) {
+        while let Some(first) = self.due.front().map(|entry| entry.index) {
+            if !self.sweep_if(first, &mut is_dead, swept) {
+                return;
             }
         }
+        while let Some(place) = self.first_place() {
+            let mut index = self.slot(place).head;
+            while index != NONE {
+                let next = self.slab.entry(index).next;
+                self.sweep_if(index, &mut is_dead, swept);
+                index = next;
+            }
+            if self.slot(place).head != NONE {
+                return;
+            }
+        }
+    }
+
+    /// Moves an entry to `swept` if it is dead.
+    fn sweep_if(
+        &mut self,
+        index: u32,
+        is_dead: &mut impl FnMut(&T) -> bool,
+        swept: &mut Vec<T>,
+    ) -> bool {
+        let is_swept = self.slab.entry(index).value.as_ref().is_some_and(is_dead);
+        if is_swept {
+            self.unfile(index);
+            swept.push(self.slab.remove(index));
+        }
+        is_swept
     }
 
     /// Puts a stored entry where its deadline belongs.

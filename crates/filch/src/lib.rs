@@ -23,7 +23,7 @@
 //! | to | use |
 //! |---|---|
 //! | run a program | [`run`], [`main`](macro@main), [`runtime::Runtime`] |
-//! | do two things at a time | [`spawn`], [`join!`], [`select!`], [`task::JoinSet`] |
+//! | do several things at a time | [`spawn`], [`gather`](gather()), [`join!`], [`select!`], [`task::JoinSet`] |
 //! | call what blocks, or computes | [`to_thread`], [`compute`], [`runtime::Pool`] |
 //! | wait for time | [`time`] |
 //! | share and signal | [`sync`] |
@@ -32,6 +32,54 @@
 
 pub use filch_core as core;
 pub use runtime::{block_on, run};
+/// # Examples
+/// ```
+/// use filch::prelude::*;
+///
+/// async fn read_port(text: &str) -> Result<u16, filch::Error> {
+///     let port: u16 = text.trim().parse()?;
+///     if port < 1024 {
+///         return Err(filch::Error::msg(format!("port {port} is not ours")));
+///     }
+///     Ok(port)
+/// }
+///
+/// filch::run(async {
+///     assert_eq!(read_port("8080").await.expect("a port"), 8080);
+///     assert_eq!(read_port("80").await.unwrap_err().to_string(), "port 80 is not ours");
+///     assert!(read_port("http").await.unwrap_err().is::<std::num::ParseIntError>());
+/// });
+/// ```
+pub use task::Error;
+/// # Examples
+/// ```
+/// use filch::prelude::*;
+///
+/// async fn length_of(text: &'static str) -> Result<usize, std::fmt::Error> {
+///     sleep(Duration::from_millis(text.len() as u64)).await;
+///     if text.is_empty() { Err(std::fmt::Error) } else { Ok(text.len()) }
+/// }
+///
+/// filch::run(async {
+///     let total = TaskGroup::scope(async |tg| {
+///         let one = tg.create_task(length_of("one"));
+///         let two = tg.create_task(length_of("three"));
+///         Ok(one.await + two.await)
+///     });
+///     assert_eq!(total.await.expect("both have a length"), 8);
+///
+///     let failed = TaskGroup::scope(async |tg| {
+///         tg.create_task(length_of(""));
+///         let long = tg.spawn(sleep(Duration::from_secs(3600)));
+///         long.await; // The failure of its sibling ends it, and the body as well.
+///         Ok(())
+///     });
+///     let error = failed.await.unwrap_err();
+///     assert_eq!(error.failures().len(), 1);
+///     println!("{error}");
+/// });
+/// ```
+pub use task::TaskGroup;
 /// # Examples
 /// ```
 /// filch::run(async {
@@ -87,68 +135,6 @@ pub use task::context;
 pub use task::gather;
 /// # Examples
 /// ```
-/// use std::num::ParseIntError;
-///
-/// async fn parse(text: &'static str) -> Result<u32, ParseIntError> {
-///     text.parse()
-/// }
-///
-/// # filch::run(async {
-/// assert_eq!(filch::try_gather(["1", "2"].map(parse)).await, Ok(vec![1, 2]));
-/// assert!(filch::try_gather(["1", "two"].map(parse)).await.is_err());
-/// # });
-/// ```
-pub use task::try_gather;
-/// # Examples
-/// ```
-/// use filch::prelude::*;
-///
-/// async fn read_port(text: &str) -> Result<u16, filch::Error> {
-///     let port: u16 = text.trim().parse()?;
-///     if port < 1024 {
-///         return Err(filch::Error::msg(format!("port {port} is not ours")));
-///     }
-///     Ok(port)
-/// }
-///
-/// filch::run(async {
-///     assert_eq!(read_port("8080").await.expect("a port"), 8080);
-///     assert_eq!(read_port("80").await.unwrap_err().to_string(), "port 80 is not ours");
-///     assert!(read_port("http").await.unwrap_err().is::<std::num::ParseIntError>());
-/// });
-/// ```
-pub use task::Error;
-/// # Examples
-/// ```
-/// use filch::prelude::*;
-///
-/// async fn length_of(text: &'static str) -> Result<usize, std::fmt::Error> {
-///     sleep(Duration::from_millis(text.len() as u64)).await;
-///     if text.is_empty() { Err(std::fmt::Error) } else { Ok(text.len()) }
-/// }
-///
-/// filch::run(async {
-///     let total = TaskGroup::scope(async |tg| {
-///         let one = tg.create_task(length_of("one"));
-///         let two = tg.create_task(length_of("three"));
-///         Ok(one.await + two.await)
-///     });
-///     assert_eq!(total.await.expect("both have a length"), 8);
-///
-///     let failed = TaskGroup::scope(async |tg| {
-///         tg.create_task(length_of(""));
-///         let long = tg.spawn(sleep(Duration::from_secs(3600)));
-///         long.await; // The failure of its sibling ends it, and the body as well.
-///         Ok(())
-///     });
-///     let error = failed.await.unwrap_err();
-///     assert_eq!(error.failures().len(), 1);
-///     println!("{error}");
-/// });
-/// ```
-pub use task::TaskGroup;
-/// # Examples
-/// ```
 /// filch::task_local! {
 ///     static DEPTH: u32;
 /// }
@@ -162,6 +148,20 @@ pub use task::TaskGroup;
 /// }));
 /// ```
 pub use task::task_local;
+/// # Examples
+/// ```
+/// use std::num::ParseIntError;
+///
+/// async fn parse(text: &'static str) -> Result<u32, ParseIntError> {
+///     text.parse()
+/// }
+///
+/// # filch::run(async {
+/// assert_eq!(filch::try_gather(["1", "2"].map(parse)).await, Ok(vec![1, 2]));
+/// assert!(filch::try_gather(["1", "two"].map(parse)).await.is_err());
+/// # });
+/// ```
+pub use task::try_gather;
 pub use task::{create_task, run_in_executor, spawn, to_thread};
 
 #[cfg(feature = "macros")]

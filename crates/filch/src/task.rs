@@ -161,6 +161,26 @@ pub use filch_task::wait;
 /// use filch::prelude::*;
 ///
 /// filch::run(async {
+///     let scope = TaskGroup::scope(async |tg| {
+///         for _ in 0..3 {
+///             tg.spawn(async {
+///                 filch::task::cancelled().await; // Heard at once,
+///                 sleep(Duration::from_millis(1)).await; // with time to put things in order.
+///             });
+///         }
+///         tg.cancel().reason("closing time").grace(Duration::from_secs(1)).await;
+///         assert!(tg.is_empty());
+///         Ok(())
+///     });
+///     scope.await.expect("to be canceled is no failure");
+/// });
+/// ```
+pub use filch_task::CancelGroup;
+/// # Examples
+/// ```
+/// use filch::prelude::*;
+///
+/// filch::run(async {
 ///     let mut greeting = None;
 ///     let scope = TaskGroup::scope(async |tg| {
 ///         greeting = Some(tg.spawn(async { "hello" }));
@@ -251,26 +271,6 @@ pub use filch_task::GroupError;
 /// });
 /// ```
 pub use filch_task::Started;
-/// # Examples
-/// ```
-/// use filch::prelude::*;
-///
-/// filch::run(async {
-///     let scope = TaskGroup::scope(async |tg| {
-///         for _ in 0..3 {
-///             tg.spawn(async {
-///                 filch::task::cancelled().await; // Heard at once,
-///                 sleep(Duration::from_millis(1)).await; // with time to put things in order.
-///             });
-///         }
-///         tg.cancel().reason("closing time").grace(Duration::from_secs(1)).await;
-///         assert!(tg.is_empty());
-///         Ok(())
-///     });
-///     scope.await.expect("to be canceled is no failure");
-/// });
-/// ```
-pub use filch_task::CancelGroup;
 /// # Examples
 /// ```
 /// use filch::prelude::*;

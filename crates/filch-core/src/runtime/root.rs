@@ -75,7 +75,7 @@ impl Root {
     pub(crate) fn poll_settled(&self, waker: &Waker) -> Poll<()> {
         let waker = waker.clone();
         let mut awaited = self.awaited.lock();
-        if awaited.is_settled() {
+        if awaited.n_tasks == 0 || awaited.is_given_up {
             return Poll::Ready(());
         }
         let former = awaited.waker.replace(waker);
@@ -94,12 +94,6 @@ impl Root {
     }
 }
 
-impl Awaited {
-    fn is_settled(&self) -> bool {
-        self.n_tasks == 0 || self.is_given_up
-    }
-}
-
 /// What the end of a runtime waits for while everything still runs: tasks that were canceled and are not dropped, adopted
 /// work. From [`Living::remains`](super::Living::remains).
 #[derive(Clone)]
@@ -111,7 +105,7 @@ pub struct Remains {
 impl Remains {
     /// Whether there is nothing to wait for.
     pub fn is_settled(&self) -> bool {
-        self.root.awaited.lock().is_settled()
+        self.root.awaited.lock().n_tasks == 0
     }
 
     /// Waits until there is nothing to wait for, at most `grace` by the runtime's clock. One at a time.
@@ -119,7 +113,7 @@ impl Remains {
         Settled { remains: self.clone(), grace, force: None }
     }
 
-    /// Ends every wait.
+    /// Ends every wait, also those that begin later.
     pub fn give_up(&self) {
         self.root.give_up();
     }

@@ -411,8 +411,8 @@ impl Header {
                 }
             }
         }
-        if let Some(group) = surroundings.nearest_scope().filter(|_| is_member) {
-            group.member_ended();
+        if is_member {
+            surroundings.nearest_scope().into_iter().for_each(|group| group.member_ended());
         }
         contain(|| drop(surroundings)); // The last holder of a context value drops it.
         if let Some(root) = root {

@@ -24,7 +24,8 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Cancel safety
 /// Dropped early, it ends its children before the drop returns; those in a poll on another thread are waited for.
-/// A timeout around it, or another scope, ends them without blocking a thread.
+/// A timeout around its first poll, or another scope there, ends them without blocking a thread; also one that polls it by
+/// reference only.
 #[track_caller]
 pub fn gather<I>(futures: I) -> Gather<I::Item>
 where

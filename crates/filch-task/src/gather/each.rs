@@ -9,6 +9,7 @@ use std::panic::Location;
 use std::task::{Context, Poll, ready};
 
 /// Children of unlike types that start together.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Gathering {
     children: Children,
@@ -18,6 +19,7 @@ pub struct Gathering {
 }
 
 /// The right to one child's output.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Part<T> {
     handle: JoinHandle<Option<T>>,
@@ -50,6 +52,9 @@ impl Gathering {
     }
 
     /// Starts them, and waits until all have ended.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the children go on until `self` is dropped, which ends them.
     pub async fn ended(&mut self) {
         let prepared = std::mem::take(&mut self.prepared);
         self.children.start_all(prepared, std::mem::take(&mut self.handles));

@@ -35,7 +35,8 @@ const SIBLING_FAILED: Reason = Reason::from_static("a future gathered with it fa
 ///
 /// # Cancel safety
 /// Dropped early, it ends its children before the drop returns; those in a poll on another thread are waited for.
-/// A timeout around it, or another scope, ends them without blocking a thread.
+/// A timeout around its first poll, or another scope there, ends them without blocking a thread; also one that polls it by
+/// reference only.
 #[track_caller]
 pub fn try_gather<I, T, E>(futures: I) -> TryGather<I::Item, T, E>
 where

@@ -2,11 +2,11 @@
 
 use super::state::Group;
 use filch_core::scope::{self, Reason, Request, Scope, Urgency};
+use filch_core::sys::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 

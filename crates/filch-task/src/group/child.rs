@@ -1,6 +1,5 @@
 //! A child of a group, as who spawned it sees it: [`Child`].
 
-use super::shared::Shared;
 use super::state::Group;
 use filch_core::coop::{self, Budget};
 use filch_core::scope::Scope as _;
@@ -29,7 +28,6 @@ use std::task::{Context, Poll, Waker, ready};
 pub struct Child<T> {
     task: JoinHandle<Result<T, JoinError>>,
     group: Arc<Group>,
-    is_fail_fast: bool,
     /// What became of it, if it has no value and was awaited.
     error: Option<Box<JoinError>>,
     /// The end of its group, for which who awaits it waits then.
@@ -37,9 +35,8 @@ pub struct Child<T> {
 }
 
 impl<T> Child<T> {
-    pub(super) fn new<E>(task: JoinHandle<Result<T, JoinError>>, shared: &Shared<E>) -> Self {
-        let (group, is_fail_fast) = (Arc::clone(&shared.group), shared.is_fail_fast());
-        Child { task, group, is_fail_fast, error: None, end: None }
+    pub(super) fn new(task: JoinHandle<Result<T, JoinError>>, group: Arc<Group>) -> Self {
+        Child { task, group, error: None, end: None }
     }
 
     /// Waits for the child and gives its value, or why it has none.
@@ -162,14 +159,9 @@ impl<T> Future for Child<T> {
         }
         ready!(self.poll_end_of_group(cx));
         let error = self.error.take().expect("it was left above");
-        if self.is_fail_fast {
-            panic!(
-                "{} was awaited outside of its group, but {error}; use join() where a group may have failed",
-                self.describe()
-            );
-        }
         panic!(
-            "{} was awaited, but {error}, and its group goes on after failures; use join() there",
+            "{} was awaited, but {error}, and its group does not end the code that waits there; use join() where a child \
+             may have no value",
             self.describe()
         );
     }

@@ -4,7 +4,7 @@
 //! then drops its future, so that no drop blocks a worker.
 
 use super::state::Group;
-use filch_core::scope::{Enclosed, Reason, Scope};
+use filch_core::scope::{Enclosed, Reason, Request, Scope};
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::future::Future;
@@ -20,6 +20,11 @@ pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 pub(crate) trait Report<O>: Send + Unpin + 'static {
     /// What the task's join handle gives.
     type Value: Send + 'static;
+
+    /// The member's group, if it can be reached by this: then the member needs no hold of its own on it.
+    fn group(&self) -> Option<&Group> {
+        None
+    }
 
     /// The member is done.
     fn done(&mut self, output: O) -> Self::Value;
@@ -40,7 +45,8 @@ pin_project! {
         #[pin]
         enclosed: Enclosed<F>,
         report: R,
-        group: Arc<Group>,
+        // Unless the report has it.
+        group: Option<Arc<Group>>,
         // The scopes inside have heard that the group is to end.
         was_told: bool,
     }
@@ -60,7 +66,8 @@ pin_project! {
 }
 
 impl<F: Future, R: Report<F::Output>> Member<F, R, F::Output> {
-    pub(super) fn new(group: Arc<Group>, future: F, report: R) -> Self {
+    pub(super) fn new(group: &Arc<Group>, future: F, report: R) -> Self {
+        let group = report.group().is_none().then(|| Arc::clone(group));
         Member { enclosed: Enclosed::new(future), report, group, was_told: false }
     }
 
@@ -68,7 +75,7 @@ impl<F: Future, R: Report<F::Output>> Member<F, R, F::Output> {
     #[cold]
     fn poll_ending(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R::Value> {
         let mut this = self.project();
-        let request = this.group.request();
+        let request = request_of(this.report, this.group.as_deref());
         let reason = request.reason().unwrap_or_default();
         if !request.is_urgent() {
             if !std::mem::replace(this.was_told, true) {
@@ -92,13 +99,17 @@ impl<F: Future, R: Report<F::Output>> Future for Member<F, R, F::Output> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R::Value> {
-        if self.group.request().is_made() {
+        if request_of(&self.report, self.group.as_deref()).is_made() {
             return self.poll_ending(cx);
         }
         let mut this = self.project();
         let poll = contained(|| this.enclosed.as_mut().poll_inside(None, cx));
         finish(this.enclosed, this.report, poll)
     }
+}
+
+fn request_of<'a, O, R: Report<O>>(report: &'a R, group: Option<&'a Group>) -> &'a Request {
+    report.group().or(group).expect("one of both has it").request()
 }
 
 /// Reports how a poll ended. A future that panicked is dropped here.

@@ -150,7 +150,9 @@ impl<B: Future> Future for Owner<B> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.progress {
             Progress::New => self.as_mut().begin(),
-            Progress::Done => panic!("{} was polled again after it had ended", self.group.describe()),
+            Progress::Done => {
+                panic!("{} was polled again after it had ended", self.group.describe())
+            }
             Progress::Body | Progress::Members(_) => {}
         }
         // Why before the looks: whoever changes something after them wakes this waker.

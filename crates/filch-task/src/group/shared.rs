@@ -1,16 +1,17 @@
 //! What the members of one group have in common: its failures and its rules.
 
+use super::TaskGroup;
 use super::child::Child;
 use super::error::{Cause, Failure, GroupError};
 use super::member::{Payload, Report};
 use super::owner::Owner;
 use super::state::{End, Group, Opening};
-use super::TaskGroup;
 use filch_core::RuntimeRef;
 use filch_core::context;
 use filch_core::coop::{self, Budget};
 use filch_core::scope::{self, Fact, Reason, Surroundings};
 use filch_core::sys::sync::Mutex;
+use filch_core::sys::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use filch_core::task::{Id, JoinError, Spawn};
 use filch_sync::{OwnedSemaphorePermit, Semaphore};
 use pin_project_lite::pin_project;
@@ -18,7 +19,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker, ready};
 
 const CHILD_FAILED: Reason = Reason::from_static("a child failed");
@@ -85,11 +85,6 @@ impl<E> Shared<E> {
             n_spawned: AtomicUsize::new(0),
             failures: Mutex::default(),
         }
-    }
-
-    /// Whether a failure ends the group.
-    pub(super) fn is_fail_fast(&self) -> bool {
-        self.rules.fail_fast
     }
 
     fn body_failed(&self, error: E) {
@@ -170,7 +165,7 @@ impl<E: Send + 'static> Shared<E> {
         let gate = self.limit.as_ref().map(Gate::queue);
         let future = Gated { future, gate };
         match self.group.spawn(&self.surroundings, spawn, future, report) {
-            Ok(task) => Child::new(task, self),
+            Ok(task) => Child::new(task, Arc::clone(&self.group)),
             Err(_) => panic!(
                 "a child was spawned in {}, which has ended; spawn while the scope's body or one of its children runs, \
                  or use filch::spawn for a task of its own",
@@ -221,6 +216,10 @@ struct Plain<E>(ChildReport<E>);
 impl<T: Send + 'static, E: Send + 'static> Report<T> for Plain<E> {
     type Value = Result<T, JoinError>;
 
+    fn group(&self) -> Option<&Group> {
+        Some(&self.0.shared.group)
+    }
+
     fn done(&mut self, output: T) -> Self::Value {
         Ok(output)
     }
@@ -244,6 +243,10 @@ where
     E: Send + 'static,
 {
     type Value = Result<T, JoinError>;
+
+    fn group(&self) -> Option<&Group> {
+        Some(&self.0.shared.group)
+    }
 
     fn done(&mut self, output: Result<T, X>) -> Self::Value {
         // Why caught: the conversion is the user's.
@@ -283,7 +286,8 @@ impl Gate {
     fn queue(limit: &Arc<Semaphore>) -> Self {
         let limit = Arc::clone(limit);
         let permit = limit.acquire_owned();
-        let mut turn = Box::pin(async { permit.await.expect("the limit of a group is never closed") });
+        let mut turn =
+            Box::pin(async { permit.await.expect("the limit of a group is never closed") });
         // Why polled here: in the tasks, the order of their first polls would decide.
         let cx = &mut Context::from_waker(Waker::noop());
         match coop::with_budget(Budget::UNLIMITED, || turn.as_mut().poll(cx)) {

@@ -53,7 +53,7 @@ async fn never_ready<S, T>(mut child: Child<T>) -> S {
         Err(error) => {
             poll_fn(|cx| child.poll_end_of_group(cx)).await;
             panic!(
-                "{} was to be started, but {error} before it was ready, and nobody waits there for the end of its group; \
+                "{} was to be started, but {error} before it was ready, and its group does not end the code that waits there; \
                  spawn what may fail, and have it say through a channel that it is ready",
                 child.describe()
             )

@@ -162,7 +162,7 @@ impl Group {
         F: Future + Send + 'static,
         R: Report<F::Output>,
     {
-        let member = Member::new(Arc::clone(self), future, report);
+        let member = Member::new(self, future, report);
         let spawn = spawn.member_of(self.inherited(surroundings));
         let (mut prepared, handle) = spawn.prepare(member);
         match self.enlist(|| Some(handle.abort_handle())) {
@@ -190,7 +190,7 @@ impl Group {
         F: Future + Send + 'static,
         R: Report<F::Output>,
     {
-        let member = Member::new(Arc::clone(self), future, report);
+        let member = Member::new(self, future, report);
         spawn.member_of(inherited.clone()).prepare(member)
     }
 
@@ -446,9 +446,14 @@ impl Group {
 impl State {
     /// Takes out the handles of members that have ended.
     fn sweep(&mut self) -> Vec<AbortHandle> {
-        let (ended, live) =
-            mem::take(&mut self.handles).into_iter().partition(AbortHandle::is_finished);
-        self.handles = live;
+        let mut n_live = 0;
+        for index in 0..self.handles.len() {
+            if !self.handles[index].is_finished() {
+                self.handles.swap(n_live, index);
+                n_live += 1;
+            }
+        }
+        let ended = self.handles.split_off(n_live);
         self.sweep_at = SWEPT_FROM.max(2 * self.handles.len());
         ended
     }

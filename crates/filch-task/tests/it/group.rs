@@ -15,7 +15,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<(), GroupError<u32>>> + Se
 /// Counts its polls and its drop.
 struct Counted {
     n_polls: Arc<AtomicUsize>,
-    alive: Arc<()>,
+    _alive: Arc<()>,
 }
 
 impl Future for Counted {
@@ -30,7 +30,7 @@ impl Future for Counted {
 /// A child for each gate, which fails with its number when the gate opens.
 fn failing(gates: &[Gate], fail_fast: bool) -> Running<'_> {
     let builder = TaskGroup::builder().fail_fast(fail_fast);
-    Box::pin(builder.scope_of::<u32, _, _>(async |tg| {
+    Box::pin(builder.scope_of::<u32, _, _>(async move |tg| {
         for (number, gate) in (0..).zip(gates) {
             let gate = gate.clone();
             tg.create_task(async move {
@@ -43,7 +43,7 @@ fn failing(gates: &[Gate], fail_fast: bool) -> Running<'_> {
 }
 
 fn errors(result: Result<(), GroupError<u32>>) -> Vec<u32> {
-    result.unwrap_err().errors().copied().collect()
+    result.expect_err("children have failed").errors().copied().collect()
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn whoever_awaits_a_scope_is_woken_once_by_the_last_child() {
     let hand = Hand::default();
     let gates: [Gate; 100] = std::array::from_fn(|_| Gate::default());
     let mut scope = failing(&gates, false);
-    assert!(rig.run(|| hand.poll(scope.as_mut())).is_pending());
+    assert!(rig.run(|| hand.poll(Pin::new(&mut scope))).is_pending());
     rig.settle();
     for gate in &gates {
         assert_eq!(hand.wakes(), 0);
@@ -60,7 +60,9 @@ fn whoever_awaits_a_scope_is_woken_once_by_the_last_child() {
         rig.settle();
     }
     assert_eq!(hand.wakes(), 1);
-    let Poll::Ready(result) = rig.run(|| hand.poll(scope.as_mut())) else { panic!("all have ended") };
+    let Poll::Ready(result) = rig.run(|| hand.poll(Pin::new(&mut scope))) else {
+        panic!("all have ended")
+    };
     assert_eq!(errors(result), (0..100).collect::<Vec<_>>());
 }
 
@@ -70,13 +72,15 @@ fn after_the_first_failure_no_child_is_polled_any_more() {
     let hand = Hand::default();
     let gates: [Gate; 3] = std::array::from_fn(|_| Gate::default());
     let mut scope = failing(&gates, true);
-    assert!(rig.run(|| hand.poll(scope.as_mut())).is_pending());
+    assert!(rig.run(|| hand.poll(Pin::new(&mut scope))).is_pending());
     rig.settle();
     // Both are queued. The first poll asks the group to end, which the second child hears at its own.
     gates[1].open();
     gates[0].open();
     rig.settle();
-    let Poll::Ready(result) = rig.run(|| hand.poll(scope.as_mut())) else { panic!("all have ended") };
+    let Poll::Ready(result) = rig.run(|| hand.poll(Pin::new(&mut scope))) else {
+        panic!("all have ended")
+    };
     assert_eq!(errors(result), [1]);
 }
 
@@ -87,11 +91,12 @@ fn a_drop_takes_queued_children_out_of_the_queue_without_a_poll() {
     let (n_polls, alive) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
     let mut scope: Running<'_> = Box::pin(TaskGroup::scope_of(async |tg| {
         for _ in 0..10 {
-            tg.spawn(Counted { n_polls: n_polls.clone(), alive: alive.clone() });
+            tg.spawn(Counted { n_polls: n_polls.clone(), _alive: alive.clone() });
         }
-        Ok(pending().await)
+        pending::<()>().await;
+        Ok(())
     }));
-    assert!(rig.run(|| hand.poll(scope.as_mut())).is_pending());
+    assert!(rig.run(|| hand.poll(Pin::new(&mut scope))).is_pending());
     (0..4).for_each(|_| assert!(rig.step()));
     assert_eq!((n_polls.load(Relaxed), Arc::strong_count(&alive)), (4, 11));
     rig.run(|| drop(scope));
@@ -160,7 +165,7 @@ fn the_end_of_a_runtime_ends_its_groups() {
         });
         Ok(())
     }));
-    assert!(rig.run(|| hand.poll(scope.as_mut())).is_pending());
+    assert!(rig.run(|| hand.poll(Pin::new(&mut scope))).is_pending());
     rig.settle();
     rig.end();
     assert_eq!(Arc::strong_count(&alive), 1);

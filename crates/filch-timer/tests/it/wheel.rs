@@ -43,6 +43,10 @@ enum Step {
         n_entries: usize,
         remainder: u64,
     },
+    /// Sweeps values with this remainder by 4 until the first one has another.
+    SweepFirst {
+        remainder: u64,
+    },
 }
 
 fn nudge() -> impl Strategy<Value = i64> {
@@ -83,6 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (advance_to(), prop_oneof![Just(usize::MAX), 0..4usize], time())
             .prop_map(|(to, limit, later)| Step::Advance { to, limit, later }),
         1 => (0..50usize, 0..4u64).prop_map(|(n_entries, remainder)| Step::Sweep { n_entries, remainder }),
+        1 => (0..4u64).prop_map(|remainder| Step::SweepFirst { remainder }),
     ]
 }
 
@@ -191,6 +196,15 @@ impl Pair {
         self.model.retain(|_, value| !swept.contains(value));
     }
 
+    fn sweep_first(&mut self, remainder: u64) {
+        let is_dead = |value: &u64| value % 4 == remainder;
+        let mut swept = Vec::new();
+        self.wheel.sweep_first(is_dead, &mut swept);
+        assert!(swept.iter().all(is_dead));
+        self.model.retain(|_, value| !swept.contains(value));
+        assert!(!self.model.values().next().is_some_and(is_dead), "the first one is alive");
+    }
+
     fn step(&mut self, step: &Step) {
         match step {
             Step::Insert(time) => self.insert(self.resolve(time)),
@@ -201,6 +215,7 @@ impl Pair {
             Step::Remove(nth) => self.remove(*nth),
             Step::Advance { to, limit, later } => self.advance(self.resolve(to), *limit, later),
             Step::Sweep { n_entries, remainder } => self.sweep(*n_entries, *remainder),
+            Step::SweepFirst { remainder } => self.sweep_first(*remainder),
         }
         assert_eq!(self.wheel.len(), self.model.len());
         assert_eq!(self.wheel.next_deadline(), self.model.keys().next().map(|key| key.0));

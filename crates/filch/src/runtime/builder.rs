@@ -14,7 +14,7 @@ use std::env;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -427,8 +427,10 @@ impl Builder {
     }
 }
 
+/// As the process found it when it first asked: the system reads several files for each answer.
 fn n_cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    static N_CORES: OnceLock<usize> = OnceLock::new();
+    *N_CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 #[cfg(any(feature = "epoll", feature = "polling"))]

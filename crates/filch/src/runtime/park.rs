@@ -117,7 +117,9 @@ impl DriverPark {
         if self.n_calls() != 0 {
             return self.wait(shorter(limit, Some(ASK_AGAIN)), wakes);
         }
-        let Some(deadline) = self.timers.next_deadline() else { return self.wait(limit, wakes) };
+        let Some(deadline) = self.timers.next_live_deadline() else {
+            return self.wait(limit, wakes);
+        };
         if deadline <= self.now() {
             return;
         }
@@ -148,7 +150,7 @@ impl DriverPark {
 
     /// `false`: the clock refuses, or cannot tell a moment that late.
     fn try_jump(&self) -> bool {
-        let deadline = self.timers.next_deadline();
+        let deadline = self.timers.next_live_deadline();
         let at = deadline.and_then(|at| self.origin.checked_add(Duration::from_nanos(at)));
         at.is_some_and(|at| self.clock.try_jump(at))
     }

@@ -10,8 +10,10 @@ use filch::sync::oneshot;
 use filch::task::{JoinSet, yield_now};
 use filch::time::{Duration, Instant, advance, pause, resume, sleep, sleep_until, timeout};
 use filch::{spawn, to_thread};
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::{thread, time};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -270,6 +272,28 @@ fn without_timers_a_stopped_clock_waits_for_other_threads() {
         });
         receive.await.expect("it is sent");
         assert_eq!(begin.elapsed(), Duration::ZERO);
+        thread.join().expect("it does not panic");
+    });
+}
+
+#[test]
+fn a_stopped_clock_does_not_jump_to_timers_that_are_gone() {
+    on_each(|| async {
+        let begin = Instant::now();
+        for hours in [1, 2, 1 << 20] {
+            let mut gone = pin!(sleep(Duration::from_secs(3600 * hours)));
+            let is_pending = poll_fn(|cx| Poll::Ready(gone.as_mut().poll(cx).is_pending()));
+            assert!(is_pending.await);
+            sleep(Duration::from_millis(1)).await; // It reaches the wheel.
+        }
+        sleep(Duration::from_secs(3600 * 3)).await;
+        let (send, receive) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(5));
+            send.send(()).expect("it is awaited");
+        });
+        receive.await.expect("it is sent");
+        assert_eq!(begin.elapsed(), Duration::from_secs(3600 * 3) + Duration::from_millis(3));
         thread.join().expect("it does not panic");
     });
 }

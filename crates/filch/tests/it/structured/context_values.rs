@@ -193,7 +193,7 @@ fn a_value_lives_as_long_as_whoever_inherited_it() {
     filch::context! { static ALIVE: Witness }
     on_each_flavor(|runtime| {
         let alive = Witness::default();
-        let task = runtime.block_on(ALIVE.scope(alive.clone(), async { spawn(pending::<()>()) }));
+        let task = ALIVE.sync_scope(alive.clone(), || runtime.spawn(pending::<()>()));
         assert_eq!(alive.n_alive(), 1);
         task.abort();
         runtime.block_on(task).expect_err("it was aborted");
@@ -221,18 +221,21 @@ fn a_value_is_dropped_where_everything_may_be_called() {
     on_each_flavor(|runtime| {
         let (sender, dropped) = mpsc::channel();
         let value = Trace(sender);
-        runtime.block_on(async {
-            let task = TRACE.scope(value, async {
+        let request = runtime.block_on(async {
+            let task = TRACE.sync_scope(value, || {
                 spawn(async {
                     yield_now().await;
-                    TRACE.with(|_| spawn(yield_now()))
+                    TRACE.with(|_| drop(spawn(yield_now())));
                 })
-                .await
             });
-            let inner = task.await.expect("it does not panic");
-            inner.await.expect("it does not panic");
+            task.await.expect("it does not panic");
+            loop {
+                match dropped.try_recv() {
+                    Ok((request, _)) => break request,
+                    Err(_) => yield_now().await,
+                }
+            }
         });
-        let (request, _) = dropped.recv().expect("it is dropped once nobody has it");
         assert_eq!(request, None);
     });
 }

@@ -7,6 +7,7 @@ use filch::task::{TaskGroup, defer_async, shield, yield_now};
 use filch::time::{Instant, sleep};
 use filch::{spawn, to_thread};
 use std::future::pending;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -163,7 +164,6 @@ fn what_a_group_adopted_is_finished_when_the_group_is_dropped() {
                 pending().await
             })
             .await
-            .map(|()| ())
         });
         runtime.block_on(has_begun).expect("it begins");
         assert!(runtime.shutdown(LONG).is_clean());
@@ -172,16 +172,14 @@ fn what_a_group_adopted_is_finished_when_the_group_is_dropped() {
 }
 
 /// Work that defers work, so many times.
-fn chain(n: usize, done: Arc<AtomicUsize>) -> impl Future<Output = ()> + Send {
-    async move {
+fn chain(n: usize, done: Arc<AtomicUsize>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
         yield_now().await;
         done.fetch_add(1, SeqCst);
         if n > 1 {
-            let next: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> =
-                Box::pin(chain(n - 1, done));
-            drop(defer_async(next));
+            drop(defer_async(chain(n - 1, done)));
         }
-    }
+    })
 }
 
 #[test]
@@ -254,15 +252,24 @@ fn a_grace_is_counted_by_the_runtimes_clock() {
     }
 }
 
+/// A blocking call that ends with the answer. While it runs, a virtual clock does not jump.
+async fn defer_a_call_that_does_not_end() -> mpsc::Sender<()> {
+    let (end, may_end) = mpsc::channel::<()>();
+    let (begun, has_begun) = filch::sync::oneshot::channel();
+    let call = move || {
+        begun.send(()).expect("it is awaited");
+        let _ = may_end.recv();
+    };
+    drop(defer_async(async move { to_thread(call).await }));
+    has_begun.await.expect("it begins");
+    end
+}
+
 #[test]
 fn a_clock_that_cannot_go_on_does_not_keep_the_end_from_coming() {
     let _watchdog = Watchdog::new();
     for runtime in virtual_flavors() {
-        let (end, may_end) = mpsc::channel::<()>();
-        runtime.block_on(async move {
-            // Time does not jump while a blocking call runs.
-            drop(defer_async(async move { to_thread(move || drop(may_end.recv())).await }));
-        });
+        let end = runtime.block_on(defer_a_call_that_does_not_end());
         let report = runtime.shutdown(MOMENT);
         assert_eq!((report.unfinished.len(), report.blocking.len()), (1, 1), "{report}");
         drop(end);
@@ -274,10 +281,7 @@ fn a_local_runtime_whose_clock_cannot_go_on_ends_all_the_same() {
     let _watchdog = Watchdog::new();
     let runtime = Builder::new_current_thread().start_paused(true).build_local();
     let runtime = runtime.expect("the system has descriptors");
-    let (end, may_end) = mpsc::channel::<()>();
-    runtime.block_on(async move {
-        drop(defer_async(async move { to_thread(move || drop(may_end.recv())).await }));
-    });
+    let end = runtime.block_on(defer_a_call_that_does_not_end());
     let report = runtime.shutdown(MOMENT);
     assert_eq!(report.unfinished.len(), 1, "{report}");
     drop(end);
@@ -438,7 +442,11 @@ fn main_may_end_at_any_moment() {
                         1 => sleep(Duration::from_micros(n * 7)).await,
                         2 => to_thread(|| ()).await,
                         3 => {
-                            drop(TaskGroup::scope(async |tg| Ok(tg.spawn(yield_now()).await)).await)
+                            let group = TaskGroup::scope(async |tg| {
+                                tg.spawn(yield_now()).await;
+                                Ok(())
+                            });
+                            drop(group.await);
                         }
                         _ => yield_now().await,
                     }

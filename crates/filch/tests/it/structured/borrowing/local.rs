@@ -11,7 +11,7 @@ use filch::time::{Duration, timeout};
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::num::ParseIntError;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
@@ -116,16 +116,12 @@ fn a_scope_without_children_gives_the_bodys_result() {
 
 #[test]
 fn children_spawn_further_children_and_await_them() {
-    fn sum_below<'env>(
-        s: LocalScope<'env>,
-        numbers: &'env [usize],
-    ) -> impl Future<Output = usize> + Send + 'env {
-        async move {
+    type Sum<'env> = Pin<Box<dyn Future<Output = usize> + Send + 'env>>;
+    fn sum_below<'env>(s: LocalScope<'env>, numbers: &'env [usize]) -> Sum<'env> {
+        Box::pin(async move {
             let Some((first, rest)) = numbers.split_first() else { return 0 };
-            let rest: std::pin::Pin<Box<dyn Future<Output = usize> + Send>> =
-                Box::pin(sum_below(s.clone(), rest));
-            first + s.spawn(rest).await
-        }
+            first + s.spawn(sum_below(s.clone(), rest)).await
+        })
     }
     on_each_flavor(|runtime| {
         let task = runtime.spawn(async {

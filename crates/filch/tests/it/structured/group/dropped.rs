@@ -2,7 +2,7 @@
 
 use super::HOUR;
 use crate::tools::{Hand, Witness, eventually, on_each_flavor, workers};
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Watchdog, run_alone};
 use filch::TaskGroup;
 use filch::runtime::Builder;
 use filch::task::{GroupError, yield_now};
@@ -23,14 +23,20 @@ struct Slot(Arc<Mutex<Option<Scope>>>);
 impl Slot {
     /// Starts a scope that nobody drops before it has come to lie here.
     fn start(&self, mut scope: Scope) {
-        let mut slot = self.0.lock().unwrap();
+        let mut slot = self.0.lock().expect("no panic");
         assert!(Hand::default().poll(&mut scope).is_pending());
         *slot = Some(scope);
     }
 
     fn drop_scope(&self) {
-        let scope = self.0.lock().unwrap().take();
+        let scope = self.0.lock().expect("no panic").take();
         drop(scope);
+    }
+}
+
+async fn yield_for_ever() {
+    loop {
+        yield_now().await;
     }
 }
 
@@ -53,8 +59,8 @@ fn children_that_wait_or_are_queued_are_gone_when_the_drop_returns() {
                 for number in 0..20 {
                     let inside = inside.clone();
                     tg.spawn(async move {
-                        while number % 2 == 0 {
-                            yield_now().await;
+                        if number % 2 == 0 {
+                            yield_for_ever().await;
                         }
                         pending::<()>().await;
                         drop(inside);
@@ -107,6 +113,34 @@ fn a_child_in_a_poll_on_another_thread_is_waited_for() {
 }
 
 #[test]
+fn after_five_seconds_the_wait_names_the_child() {
+    let alone = run_alone("structured::group::dropped::a_drop_that_waits_long", &[]);
+    let said = &alone.stderr;
+    assert!(said.contains("waited for more than 5s to drop the task group \"slow\""), "{said}");
+    assert!(said.contains("still in a poll: task") && said.contains("\"sluggard\""), "{said}");
+}
+
+#[test]
+#[ignore = "run by after_five_seconds_the_wait_names_the_child"]
+fn a_drop_that_waits_long() {
+    let runtime = workers(2);
+    let _entered = runtime.enter();
+    let is_in_poll = Arc::new(AtomicBool::new(false));
+    let inside = is_in_poll.clone();
+    let mut scope: Scope = Box::pin(TaskGroup::builder().name("slow").scope(async move |tg| {
+        tg.build_task().name("sluggard").spawn(async move {
+            inside.store(true, SeqCst);
+            thread::sleep(Duration::from_millis(5_500));
+        });
+        pending::<()>().await;
+        Ok(())
+    }));
+    assert!(Hand::default().poll(&mut scope).is_pending());
+    eventually(|| is_in_poll.load(SeqCst));
+    drop(scope);
+}
+
+#[test]
 fn groups_that_drop_each_other_in_a_circle_do_not_wait_for_ever() {
     let _watchdog = Watchdog::new();
     for round in 0..60 {
@@ -119,7 +153,8 @@ fn groups_that_drop_each_other_in_a_circle_do_not_wait_for_ever() {
         for (number, slot) in slots.iter().enumerate() {
             // Around the circle in both directions.
             let next = if round % 4 < 2 { number + 1 } else { number + n - 1 };
-            let (victim, barrier, inside) = (slots[next % n].clone(), barrier.clone(), witness.clone());
+            let (victim, barrier, inside) =
+                (slots[next % n].clone(), barrier.clone(), witness.clone());
             slot.start(scope_of_one(async move {
                 barrier.wait();
                 victim.drop_scope();
@@ -185,14 +220,14 @@ fn a_drop_while_children_spawn_siblings_leaves_nobody_behind() {
     let _watchdog = Watchdog::new();
     let runtime = workers(2);
     let _entered = runtime.enter();
-    for round in 0..300 {
+    for round in 0..100 {
         let (hand, witness) = (Hand::default(), Witness::default());
         let inside = witness.clone();
         let mut scope: Scope = Box::pin(TaskGroup::scope(async move |tg| {
             for _ in 0..2 {
                 let (siblings, inside) = (tg.clone(), inside.clone());
                 tg.spawn(async move {
-                    loop {
+                    for _ in 0..100 {
                         let inside = inside.clone();
                         siblings.spawn(async move {
                             yield_now().await;
@@ -227,8 +262,8 @@ fn a_runtime_that_ends_takes_its_groups_along() {
                     tg.spawn(async move {
                         let inner = TaskGroup::scope(async |tg| {
                             tg.spawn(async move {
-                                while number % 2 == 0 {
-                                    yield_now().await;
+                                if number % 2 == 0 {
+                                    yield_for_ever().await;
                                 }
                                 sleep(HOUR).await;
                                 drop(inside);
@@ -275,7 +310,9 @@ fn chain(depth: usize, witness: Witness, bottom: Arc<AtomicBool>) -> Scope {
 }
 
 /// Builds the chain and has `end` end it, on a thread with a small stack.
-fn on_a_small_stack<F: Future<Output = ()> + 'static>(end: impl FnOnce(Scope) -> F + Send + 'static) {
+fn on_a_small_stack<F: Future<Output = ()> + 'static>(
+    end: impl FnOnce(Scope) -> F + Send + 'static,
+) {
     let _watchdog = Watchdog::new();
     let test = move || {
         let runtime = Builder::new_current_thread().build().expect("there are descriptors");

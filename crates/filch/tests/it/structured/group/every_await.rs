@@ -156,7 +156,9 @@ async fn after_polls<F: Future>(n: usize, future: F, act: impl FnOnce()) -> F::O
     let mut future = Box::pin(future);
     let (mut n_polls, mut act) = (0, Some(act));
     poll_fn(move |cx| {
-        if n_polls == n && let Some(act) = act.take() {
+        if n_polls == n
+            && let Some(act) = act.take()
+        {
             act();
         }
         n_polls += 1;

@@ -107,7 +107,9 @@ fn a_panic_of_a_child_ends_the_group_and_is_told_with_name_and_place() {
             Ok(())
         });
         let error = scope.await.unwrap_err();
-        assert!(error.to_string().contains("\"crasher\"") && error.to_string().contains("it broke"));
+        assert!(
+            error.to_string().contains("\"crasher\"") && error.to_string().contains("it broke")
+        );
         let [failure] = <[Failure; 1]>::try_from(error.into_failures()).expect("there is one");
         assert_eq!(failure.name(), Some("crasher"));
         assert!(failure.spawned_at().unwrap().file().ends_with("failures.rs"));
@@ -219,7 +221,7 @@ fn failures_are_parted_by_a_predicate() {
 }
 
 fn numbers_of(failure: &Failure) -> u32 {
-    failure.error().unwrap().downcast_ref::<Oops>().unwrap().0
+    failure.error().and_then(filch::Error::downcast_ref::<Oops>).expect("it is an Oops").0
 }
 
 #[test]
