@@ -161,7 +161,7 @@ fn what_a_group_adopted_is_finished_when_the_group_is_dropped() {
             TaskGroup::scope(async |_| {
                 drop(defer_async(goodbye));
                 begun.send(()).expect("it is awaited");
-                pending().await
+                pending::<Result<(), filch::Error>>().await
             })
             .await
         });
