@@ -278,6 +278,19 @@ pub fn task() -> Option<AbortHandle> {
     with_current(|task| unsafe { AbortHandle::of(task) })
 }
 
+/// Whether the task in a poll on this thread is dropped next, unless this poll is its last: it was aborted, or its runtime
+/// ends. What it waits for may have been ended before it.
+pub fn is_ending() -> bool {
+    let is_ending = |task: NonNull<Header>| {
+        // SAFETY: as in `task_id`.
+        let header = unsafe { task.as_ref() };
+        // Why a worker of its own runtime: elsewhere it is a blocking call or a drop, and what is awaited in there, by a
+        // `block_on`, is not dropped.
+        header.is_canceled() && is_worker_of(header.shell)
+    };
+    with_current(is_ending).unwrap_or(false)
+}
+
 fn with_current<R>(f: impl FnOnce(NonNull<Header>) -> R) -> Option<R> {
     polled_task().map(f)
 }
@@ -304,8 +317,17 @@ pub fn polled_tasks() -> Vec<Id> {
 
 /// What the task in a poll on this thread has inherited.
 pub(crate) fn inherited() -> Surroundings {
-    // SAFETY: as in `task_id`; the task in a poll has not completed.
-    polled_task().map_or(Surroundings::EMPTY, |task| unsafe { Header::surroundings(task) })
+    with_inherited(Surroundings::clone)
+}
+
+/// As [`inherited`], without a count.
+#[inline]
+pub(crate) fn with_inherited<R>(f: impl FnOnce(&Surroundings) -> R) -> R {
+    match polled_task() {
+        // SAFETY: as in `task_id`; the task in a poll has not completed, and does not before `f` returns.
+        Some(task) => unsafe { Header::with_surroundings(task, f) },
+        None => f(&Surroundings::EMPTY),
+    }
 }
 
 /// Makes a scope known to the task in a poll on this thread, if there is one.

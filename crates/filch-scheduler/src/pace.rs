@@ -18,9 +18,11 @@ const BRISK_NS: u64 = 500;
 /// What a worker knows about the duration of its polls.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// The last reading of the clock, and how many polls ago it was.
+    /// The last reading of the clock, and how many polls and queued tasks ago it was.
+    // Why what was queued: a poll that spawns a thousand tasks lasts as long as hundreds of theirs, and taken for one of
+    // them it would have each of the next thousand wake somebody.
     last: Cell<Option<Instant>>,
-    n_polls: Cell<u32>,
+    n_steps: Cell<u32>,
     /// How many polls to let pass before the next reading.
     patience: Cell<u32>,
     /// Mean duration of a poll; zero before it was measured.
@@ -31,15 +33,21 @@ impl Pace {
     /// A poll has ended. `true`: it is time to [`measure`](Self::measure), if that matters at all.
     #[inline]
     pub(crate) fn count_poll(&self) -> bool {
-        let n_polls = self.n_polls.get() + 1;
-        self.n_polls.set(n_polls);
-        n_polls > self.patience.get()
+        let n_steps = self.n_steps.get().saturating_add(1);
+        self.n_steps.set(n_steps);
+        n_steps > self.patience.get()
+    }
+
+    /// A poll has queued a task.
+    #[inline]
+    pub(crate) fn count_queued(&self) {
+        self.n_steps.set(self.n_steps.get().saturating_add(1));
     }
 
     /// Nothing was queued or nobody is parked: what was measured up to here says nothing about what comes.
     pub(crate) fn interrupt(&self) {
         self.last.set(None);
-        self.n_polls.set(0);
+        self.n_steps.set(0);
         self.patience.set(patience(self.mean_ns.get()));
     }
 
@@ -49,12 +57,12 @@ impl Pace {
         if let Some(last) = self.last.replace(Some(now)) {
             let elapsed =
                 u64::try_from(now.saturating_duration_since(last).as_nanos()).unwrap_or(u64::MAX);
-            let mean = (elapsed / u64::from(self.n_polls.get().max(1))).max(1);
+            let mean = (elapsed / u64::from(self.n_steps.get().max(1))).max(1);
             let before = self.mean_ns.get();
             self.mean_ns.set(if mean > before { mean } else { (3 * before + mean) / 4 });
             self.patience.set(patience(mean));
         }
-        self.n_polls.set(0);
+        self.n_steps.set(0);
     }
 
     /// Whether the polls were so short that whatever waits for this worker to look up waits less than a wake takes.
@@ -83,6 +91,7 @@ fn patience(mean_ns: u64) -> u32 {
 #[cfg(all(test, not(filch_loom)))]
 mod tests {
     use super::*;
+    use filch_core::sys::Duration;
 
     #[test]
     fn long_polls_make_a_short_queue_worth_a_wake() {
@@ -98,11 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn a_poll_that_queues_much_is_not_taken_for_one_of_what_it_queues() {
+        let ago = Instant::now().checked_sub(Duration::from_micros(250));
+        let pace = Pace { last: Cell::new(ago), ..Pace::default() };
+        (0..1000).for_each(|_| pace.count_queued());
+        pace.count_poll();
+        pace.measure();
+        assert!((1..2_000).contains(&pace.mean_ns.get()), "{pace:?}");
+    }
+
+    #[test]
     fn the_clock_is_read_after_every_poll_once_polls_are_long() {
         let pace = Pace { patience: Cell::new(patience(50_000)), ..Pace::default() };
         assert!(pace.count_poll());
         pace.patience.set(patience(50));
-        pace.n_polls.set(0);
+        pace.n_steps.set(0);
         assert_eq!((0..32).filter(|_| pace.count_poll()).count(), 1);
     }
 }

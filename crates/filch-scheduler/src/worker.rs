@@ -309,6 +309,7 @@ impl Worker {
         if let Some(task) = behind {
             self.queue.push(task);
         }
+        self.pace.count_queued();
         self.share();
     }
 

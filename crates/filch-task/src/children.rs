@@ -10,6 +10,7 @@ use filch_core::coop::{self, Budget};
 use filch_core::scope::{self, Fact, Reason, Request, Scope, Surroundings, Urgency};
 use filch_core::task::{AbortHandle, Id, JoinError, JoinHandle, Prepared, Spawn};
 use filch_core::{RuntimeRef, context};
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -38,7 +39,7 @@ impl Children {
     /// When no runtime is found.
     pub(crate) fn open(opened_at: &'static Location<'static>) -> Self {
         let runtime = RuntimeRef::current();
-        let group = Group::open(Opening { name: None, deadline: None, opened_at });
+        let group = Group::open(Opening { name: None, deadline: None, opened_at }, Box::new(()));
         let outside = scope::current();
         let leash: Arc<dyn Scope> = Arc::new(Leash(Arc::clone(&group)));
         scope::register(&leash);
@@ -99,6 +100,9 @@ impl Children {
     /// # Panics
     /// When whoever waits was carried out of there.
     pub(crate) fn poll_wanted(&self) -> Poll<()> {
+        if context::is_ending() {
+            return Poll::Pending; // They may have been refused, or ended before the task that waits.
+        }
         if !self.group.request().is_urgent() {
             return Poll::Ready(());
         }
@@ -146,6 +150,10 @@ impl fmt::Debug for Children {
 struct Leash(Arc<Group>);
 
 impl Scope for Leash {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         self.0.request()
     }
@@ -156,6 +164,10 @@ impl Scope for Leash {
 
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.poll_ended(cx)
+    }
+
+    fn has_report(&self) -> bool {
+        self.0.has_report()
     }
 }
 

@@ -9,12 +9,24 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// Trio's word for [`timeout`]: gives `future` at most `duration`, and is an error when that is over.
+///
+/// # Errors
+/// When the time is over first.
+///
+/// # Cancel safety
+/// As [`Timeout`].
 #[track_caller]
 pub fn fail_after<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     timeout(duration, future)
 }
 
 /// As [`fail_after`], until `deadline`.
+///
+/// # Errors
+/// When the deadline comes first.
+///
+/// # Cancel safety
+/// As [`Timeout`].
 #[track_caller]
 pub fn fail_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     timeout_at(deadline, future)
@@ -23,12 +35,18 @@ pub fn fail_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFu
 /// Gives `future` at most `duration`, counted from this call, and `None` when that is over.
 ///
 /// It ends the future as [`timeout`] does.
+///
+/// # Cancel safety
+/// As [`MoveOn`].
 #[track_caller]
 pub fn move_on_after<F: IntoFuture>(duration: Duration, future: F) -> MoveOn<F::IntoFuture> {
     MoveOn { timeout: timeout(duration, future) }
 }
 
 /// As [`move_on_after`], until `deadline`.
+///
+/// # Cancel safety
+/// As [`MoveOn`].
 #[track_caller]
 pub fn move_on_at<F: IntoFuture>(deadline: Instant, future: F) -> MoveOn<F::IntoFuture> {
     MoveOn { timeout: timeout_at(deadline, future) }
@@ -70,6 +88,9 @@ pub(crate) fn comes(at: &Instant) -> bool {
 }
 
 /// Lets other tasks run, and is a point where a cancel or a deadline takes effect. For loops without another await.
+///
+/// # Cancel safety
+/// As [`YieldNow`].
 pub fn checkpoint() -> YieldNow {
     yield_now()
 }

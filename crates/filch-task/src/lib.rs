@@ -1,19 +1,24 @@
 //! Tasks as a user sees them: spawning, joining, listing.
 //!
 //! Read on in this order:
-//! - [`spawn`], [`spawn_local`], [`spawn_blocking`]: start something, get a [`JoinHandle`].
+//! - [`spawn`], [`spawn_many`], [`spawn_local`], [`spawn_blocking`]: start something, get a [`JoinHandle`].
 //! - [`to_thread`], [`run_in_executor`]: await a call that blocks. [`compute`]: await one that computes.
 //! - [`Builder`]: the same with a name.
 //! - [`yield_now`] and [`coop`]: let others run.
-//! - [`JoinSet`]: tasks that are joined in the order in which they end.
+//! - [`TaskGroup`], its [`Child`]ren and [`GroupError`]: tasks that end together. The heart; `group/mod.rs` leads on.
+//! - [`gather`](gather()), [`try_gather`], [`race`](race()), [`as_completed`](as_completed()): groups without a body
+//!   (`children.rs`).
+//! - [`wait`](wait()): looks at tasks that go on. [`JoinSet`]: tasks that are joined in the order in which they end.
 //! - [`AbortOnDropHandle`]: a task that ends with its handle.
-//! - [`CancelScope`], [`fail_after`], [`move_on_after`], [`deadline`]: end what is inside early.
+//! - [`CancelScope`], [`fail_after`], [`move_on_after`], [`deadline`](deadline()), [`checkpoint`]: end what is inside early.
+//! - [`cancelled`](cancelled()), [`is_cancelled`]: hear of that, and say goodbye.
 //! - [`shield`], [`defer_async`]: what must be done all the same.
 //! - [`scope_blocking`], [`local_scope`]: children that borrow.
 //! - [`context!`](crate::context!), [`task_local!`](crate::task_local!): values that surround code.
 //! - [`all_tasks`], [`current_task`], [`id`]: which tasks there are, and which one this is.
 //!
-//! The task cell is `filch-core`'s, and a scheduler runs it; nothing here queues a runnable or polls a user's future.
+//! The task cell is `filch-core`'s, and a scheduler runs it; nothing here queues a runnable. Users' futures are polled here
+//! only by what wraps them (a group's member, a cancel scope's run), which a task or a `block_on` polls in turn.
 //! **Invariant:** whatever a function here starts, it starts on the runtime that `RuntimeRef::current` names at the call.
 
 mod abort_on_drop;
@@ -34,6 +39,7 @@ mod group;
 mod info;
 pub mod join_set;
 mod local_scope;
+mod once;
 mod race;
 mod ready;
 mod scope_blocking;

@@ -7,6 +7,7 @@
 //! The body is a member like the children; each is polled only when it was woken. Handles share the list of children that
 //! the scope has not seen yet. The scope empties it, and closes it when it ends.
 
+use crate::once::Once;
 use filch_core::coop;
 use filch_core::sys::sync::Mutex;
 use filch_sync::oneshot;
@@ -34,7 +35,7 @@ use std::task::{Context, Poll, Waker, ready};
 /// Dropping the scope drops the body and all children, with what they had done halfway.
 ///
 /// # Panics
-/// When the body or a child panics.
+/// When the body or a child panics, or the scope is polled again after it had ended.
 ///
 /// # Examples
 /// A child cannot borrow from the body, which may end before it:
@@ -61,6 +62,7 @@ use std::task::{Context, Poll, Waker, ready};
 /// # }
 /// ```
 #[must_use = "futures do nothing unless you `.await` or poll them"]
+#[track_caller]
 pub fn local_scope<'env, B, F, R>(body: B) -> impl Future<Output = R> + use<'env, B, F, R>
 where
     B: FnOnce(LocalScope<'env>) -> F,
@@ -68,7 +70,7 @@ where
 {
     let scope = LocalScope::new();
     let newcomers = Arc::clone(&scope.0);
-    output(Running::new(newcomers, infallible(body(scope))))
+    Once::new("local_scope", output(Running::new(newcomers, infallible(body(scope)))))
 }
 
 async fn infallible<F: Future>(body: F) -> Result<F::Output, Infallible> {
@@ -99,6 +101,7 @@ where
 /// # Panics
 /// As [`local_scope`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
+#[track_caller]
 pub fn try_local_scope<'env, B, F, R, E>(
     body: B,
 ) -> impl Future<Output = Result<R, E>> + use<'env, B, F, R, E>
@@ -108,7 +111,7 @@ where
 {
     let scope = LocalScope::new();
     let newcomers = Arc::clone(&scope.0);
-    Running::new(newcomers, body(scope))
+    Once::new("try_local_scope", Running::new(newcomers, body(scope)))
 }
 
 /// Where children within one task are spawned. From [`local_scope`] and [`try_local_scope`]; cheap to clone.
@@ -282,12 +285,12 @@ impl<'env, B: Future<Output = Result<R, E>>, R, E> Running<'env, B, R, E> {
 }
 
 impl<B, R, E> Running<'_, B, R, E> {
-    /// Ends the scope: drops every member, and takes no further ones.
+    /// Ends the scope: drops every member and the body's result, and takes no further ones.
     fn close(&mut self) {
         let left = {
             let mut newcomers = self.newcomers.lock();
             newcomers.is_closed = true;
-            (mem::take(&mut newcomers.children), newcomers.waker.take())
+            (mem::take(&mut newcomers.children), newcomers.waker.take(), self.result.take())
         };
         drop(left); // Unlocked: dropping a child may spawn another one.
         self.members.clear();

@@ -18,8 +18,7 @@ const LOST: Reason = Reason::from_static("another future of its race was the fir
 /// Runs futures in parallel, each as a task of its own, and gives the output of the first to end.
 ///
 /// They are spawned together when it is first polled. The first to end ends the others; its output is given once they have
-/// ended, and what they give is dropped. [`select!`](https://docs.rs/filch/latest/filch/macro.select.html) does the same
-/// without tasks.
+/// ended, and what they give is dropped. `select!` does the same without tasks.
 ///
 /// # Panics
 /// - A poll panics when there is no future, so that there can be no first.

@@ -3,21 +3,21 @@
 //! It is `std::thread::scope` with tasks in place of threads. A thread that waits cannot be canceled, so its children may
 //! borrow what it borrows, and run in parallel (design 0017).
 //!
-//! Each child is a task of the runtime. It has a *slot* for its output, and the scope's *ledger* lists every slot that may
+//! Each child is a task of the runtime. It has a *slot* for its output, and the scope's *roll* lists every slot that may
 //! hold one. So what a handle does or fails to do decides nothing: at the end the scope itself drops what nobody took.
 //!
 //! **Invariant:** when the scope returns or unwinds, every child's future is dropped, and so is every output. Everything
 //! unsafe here rests on it.
 
 mod child;
-mod ledger;
+mod roll;
 
 use child::Child;
 use filch_core::RuntimeRef;
 use filch_core::context;
 use filch_core::coop;
 use filch_core::task::Spawn;
-use ledger::{Ledger, Slot, Untaken};
+use roll::{Roll, Slot, Untaken};
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
@@ -29,7 +29,7 @@ use std::task::{Context, Poll, ready};
 
 /// Where children over borrowed data are spawned. From [`scope_blocking`].
 pub struct BlockingScope<'scope, 'env: 'scope> {
-    ledger: Arc<Ledger>,
+    roll: Arc<Roll>,
     runtime: RuntimeRef,
     // Why invariant, both: else `'scope` could shrink to a part of the closure, and children borrow from that.
     scope: PhantomData<&'scope mut &'scope ()>,
@@ -98,23 +98,23 @@ where
         "use `local_scope` or a `TaskGroup` there, or call it inside `to_thread`",
     );
     let scope = BlockingScope {
-        ledger: Ledger::here(),
+        roll: Roll::here(),
         runtime: RuntimeRef::current(),
         scope: PhantomData,
         env: PhantomData,
     };
     let result = {
-        let _end = End(&scope.ledger); // Also when `body` panics.
+        let _end = End(&scope.roll); // Also when `body` panics.
         body(&scope)
     };
-    if let Some(failure) = scope.ledger.take_failure() {
+    if let Some(failure) = scope.roll.take_failure() {
         panic!("{failure}");
     }
     result
 }
 
 /// Waits, when it is dropped, until no child and no output is left.
-struct End<'a>(&'a Ledger);
+struct End<'a>(&'a Roll);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
@@ -134,11 +134,11 @@ impl<'scope, 'env> BlockingScope<'scope, 'env> {
         F::Output: Send + 'scope,
     {
         let spawn = Spawn::on(self.runtime);
-        let slot = Slot::open(&self.ledger, |slot| {
+        let slot = Slot::open(&self.roll, |slot| {
             let slot: Arc<dyn Untaken + 'scope> = slot;
-            // SAFETY: only the lifetime differs, that of an output which may lie in the slot. The ledger calls the slot
+            // SAFETY: only the lifetime differs, that of an output which may lie in the slot. The roll calls the slot
             // for the last time in `settle`, which ends before `scope_blocking` does, so within `'scope`, and which leaves
-            // no slot in the ledger. An output that lies in a slot has the slot in the ledger, so `settle` drops it; what
+            // no slot in the roll. An output that lies in a slot has the slot in the roll, so `settle` drops it; what
             // is left of a slot elsewhere (a forgotten handle, a task's memory) holds none.
             unsafe { mem::transmute::<Arc<dyn Untaken + 'scope>, Arc<dyn Untaken>>(slot) }
         });
@@ -146,8 +146,8 @@ impl<'scope, 'env> BlockingScope<'scope, 'env> {
         let child: Pin<Box<dyn Future<Output = ()> + Send + 'scope>> = Box::pin(child);
         // SAFETY: only the lifetime differs, that of what the future borrows.
         // - `Child` drops the user's future and moves its output into the slot, or drops that as well, before it tells
-        //   the ledger that it has ended; whatever drops it does the same. After that it touches nothing of `'scope`.
-        // - Before that, `'scope` lasts: it counts in the ledger since `Slot::open`, `scope_blocking` ends only after
+        //   the roll that it has ended; whatever drops it does the same. After that it touches nothing of `'scope`.
+        // - Before that, `'scope` lasts: it counts in the roll since `Slot::open`, `scope_blocking` ends only after
         //   `settle`, also by a panic, and `settle` ends only when none is counted.
         // - Its output is `()`, and a waker reaches the task's memory but not the future; so nothing else is erased.
         // - It is `Send`, as the runtime demands.
@@ -160,7 +160,7 @@ impl<'scope, 'env> BlockingScope<'scope, 'env> {
 impl fmt::Debug for BlockingScope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockingScope")
-            .field("n_running", &self.ledger.n_running())
+            .field("n_running", &self.roll.n_running())
             .finish_non_exhaustive()
     }
 }

@@ -19,6 +19,9 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Panics
 /// When no runtime is found and none can be started, because the crate `filch` is not linked.
+///
+/// # Cancel safety
+/// As [`Shield`].
 #[track_caller]
 pub fn shield<F>(future: F) -> Shield<F::IntoFuture>
 where

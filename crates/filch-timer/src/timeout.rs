@@ -28,6 +28,12 @@ pub const ELAPSED: Reason = Reason::from_static("deadline has elapsed");
 ///
 /// The future is dropped with the [`Timeout`], not at the deadline: `await` the timeout by value and both end together.
 ///
+/// # Errors
+/// When the time is over first.
+///
+/// # Cancel safety
+/// As [`Timeout`].
+///
 /// # Examples
 /// ```ignore
 /// match filch::time::timeout(Duration::from_secs(1), fetch()).await {
@@ -41,6 +47,12 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 }
 
 /// Gives `future` until `deadline`. Otherwise as [`timeout`].
+///
+/// # Errors
+/// When the deadline comes first.
+///
+/// # Cancel safety
+/// As [`Timeout`].
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout::new(future.into_future(), sleep_until(deadline))

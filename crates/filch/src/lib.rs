@@ -23,7 +23,12 @@
 //! | to | use |
 //! |---|---|
 //! | run a program | [`run`], [`main`](macro@main), [`runtime::Runtime`] |
-//! | do several things at a time | [`spawn`], [`gather`](gather()), [`join!`], [`select!`], [`task::JoinSet`] |
+//! | start tasks that end together | [`TaskGroup`] |
+//! | do several things at a time | [`gather`](gather()), [`try_gather`], [`join!`], [`select!`], [`task::race`], [`task::as_completed`] |
+//! | start a task that goes on by itself | [`spawn`], [`task::JoinSet`] |
+//! | end something early | [`time::timeout`], [`task::move_on_after`], [`task::CancelScope`] |
+//! | finish something all the same | [`task::shield`], [`task::defer_async`] |
+//! | hand a value to whatever is started | [`context!`], [`task_local!`] |
 //! | call what blocks, or computes | [`to_thread`], [`compute`], [`runtime::Pool`] |
 //! | wait for time | [`time`] |
 //! | share and signal | [`sync`] |
@@ -199,5 +204,5 @@ pub mod prelude {
     pub use crate::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
     #[cfg(feature = "time")]
     pub use crate::time::{Duration, sleep, timeout};
-    pub use crate::{TaskGroup, create_task, gather, run, spawn, to_thread};
+    pub use crate::{TaskGroup, create_task, gather, run, spawn, to_thread, try_gather};
 }

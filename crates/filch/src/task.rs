@@ -204,7 +204,7 @@ pub use filch_task::Child;
 ///
 /// filch::run(async {
 ///     // At most four at a time, all of them within a minute.
-///     let builder = TaskGroup::builder().name("crawler").limit(4).deadline(Duration::from_secs(60));
+///     let builder = TaskGroup::builder().name("crawler").limit(4).timeout(Duration::from_secs(60));
 ///     let scope = builder.scope(async |tg| {
 ///         let pages: Vec<_> = (1..=20).map(|page| tg.create_task(fetch(page))).collect();
 ///         let mut sum = 0;

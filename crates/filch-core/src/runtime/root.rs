@@ -48,9 +48,9 @@ impl Root {
         Root { epoch, ..Root::default() }
     }
 
-    /// The end has to wait for one more task, until [`let_go`](Self::let_go).
-    pub(crate) fn await_one(&self) {
-        self.awaited.lock().n_tasks += 1;
+    /// The end has to wait for `n` more tasks, until [`let_go`](Self::let_go) was called for each.
+    pub(crate) fn wait_for(&self, n: usize) {
+        self.awaited.lock().n_tasks += n;
     }
 
     /// A task that is waited for has ended.

@@ -21,7 +21,9 @@ mod tests;
 pub use chain::{Frame, is_due_outside, is_inside, is_shielded, register};
 pub use enclosed::Enclosed;
 pub use request::{Reason, Request, Urgency, Watch};
-pub use surroundings::{Fact, Surroundings, current, deadline, nearest_scope, value};
+pub use surroundings::{
+    Fact, Surroundings, current, deadline, nearest_scope, value, with_inherited,
+};
 
 use std::any::Any;
 use std::task::{Context, Poll};
@@ -29,6 +31,9 @@ use std::time::Instant;
 
 /// Something that surrounds code and can be asked to end it.
 pub trait Scope: Any + Send + Sync {
+    /// The scope itself, for who knows its type.
+    fn as_any(&self) -> &dyn Any;
+
     /// When it ends what is inside by itself.
     fn deadline(&self) -> Option<Instant> {
         None
@@ -46,9 +51,9 @@ pub trait Scope: Any + Send + Sync {
     /// A task spawned as [a member](crate::task::Spawn::member_of) has ended: its future is dropped and its output stored.
     fn member_ended(&self) {}
 
-    /// Takes on one more task to wait for, which [`cancel`](Self::cancel) does not reach. `false`: it has ended, or takes
-    /// none. Each task taken on is followed by one [`adoptee_ended`](Self::adoptee_ended).
-    fn adopt(&self) -> bool {
+    /// Takes on `n` more tasks to wait for, which [`cancel`](Self::cancel) does not reach: all or none. `false`: it has
+    /// ended, or takes none. Each task taken on is followed by one [`adoptee_ended`](Self::adoptee_ended).
+    fn adopt(&self, _n: usize) -> bool {
         false
     }
 

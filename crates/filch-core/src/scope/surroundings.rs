@@ -99,6 +99,12 @@ pub fn current() -> Surroundings {
     chain::surroundings()
 }
 
+/// What the task in a poll on this thread was spawned in, without a count; nothing outside of a task.
+#[inline]
+pub fn with_inherited<R>(f: impl FnOnce(&Surroundings) -> R) -> R {
+    crate::context::with_inherited(f)
+}
+
 /// When the code that calls will be ended: the earliest deadline around it, up to the closest shield. Deadlines of other
 /// tasks count as well.
 pub fn deadline() -> Option<Instant> {

@@ -1,6 +1,9 @@
+//! What a poll sees around it, and how what is inside of something is ended.
+
 use super::{Enclosed, Fact, Frame, Reason, Request, Scope, Surroundings, Urgency, Watch};
 use crate::task::Spawn;
 use crate::testing::toy::Toy;
+use std::any::Any;
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +31,10 @@ impl Plain {
 }
 
 impl Scope for Plain {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         &self.request
     }

@@ -2,6 +2,9 @@
 
 use crate::runtime::{Root, RuntimeRef};
 use crate::scope::{Fact, Reason, Request, Scope, Surroundings, Urgency};
+use crate::sys::sync::atomic::AtomicUsize;
+use crate::sys::sync::atomic::Ordering::Relaxed;
+use std::any::Any;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,6 +15,8 @@ struct Adoption {
     adopter: Option<Arc<dyn Scope>>,
     /// None when the runtime ended before.
     root: Option<Arc<Root>>,
+    /// How many of those that this has taken on are awaited by the root only, because the adopter was gone.
+    n_orphans: AtomicUsize,
     /// Nobody makes it.
     request: Request,
 }
@@ -20,15 +25,20 @@ struct Adoption {
 /// `around` and the adoption.
 pub(super) fn adopted_from(around: &Surroundings, runtime: RuntimeRef) -> Surroundings {
     let root = runtime.root();
-    root.iter().for_each(|root| root.await_one());
-    let adopter = around.scopes().find(|scope| scope.adopt()).cloned();
-    let adoption = Adoption { adopter, root, request: Request::new() };
+    root.iter().for_each(|root| root.wait_for(1));
+    let adopter = around.scopes().find(|scope| scope.adopt(1)).cloned();
+    let adoption =
+        Adoption { adopter, root, n_orphans: AtomicUsize::new(0), request: Request::new() };
     let values: Vec<_> = around.facts().filter(|fact| matches!(fact, Fact::Value(..))).collect();
     let outermost = Surroundings::EMPTY.with(Fact::Scope(Arc::new(adoption)));
     values.into_iter().rev().fold(outermost, |inner, value| inner.with(value.clone()))
 }
 
 impl Scope for Adoption {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         &self.request
     }
@@ -44,22 +54,27 @@ impl Scope for Adoption {
         self.root.iter().for_each(|root| root.let_go());
     }
 
-    fn adopt(&self) -> bool {
-        match (&self.adopter, &self.root) {
-            (Some(adopter), _) => adopter.adopt(),
-            (None, Some(root)) => {
-                root.await_one();
-                true
-            }
-            (None, None) => false,
+    fn adopt(&self, n: usize) -> bool {
+        let is_taken = self.adopter.as_ref().is_some_and(|adopter| adopter.adopt(n));
+        if !is_taken && self.root.is_none() {
+            return false;
         }
+        if !is_taken {
+            self.n_orphans.fetch_add(n, Relaxed);
+        }
+        self.root.iter().for_each(|root| root.wait_for(n));
+        true
     }
 
     fn adoptee_ended(&self) {
-        match (&self.adopter, &self.root) {
-            (Some(adopter), _) => adopter.adoptee_ended(),
-            (None, root) => root.iter().for_each(|root| root.let_go()),
+        // Why any of them, and the orphans first: which task this one is nobody knows, and an adopter, which takes none any
+        // more when there is an orphan, may hear of an end too late, but not too early. The root counts all of them.
+        // Why Relaxed: a count; each end comes after its own adoption.
+        let is_orphan = self.n_orphans.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok();
+        if !is_orphan {
+            self.adopter.iter().for_each(|adopter| adopter.adoptee_ended());
         }
+        self.root.iter().for_each(|root| root.let_go());
     }
 
     fn is_shield(&self) -> bool {

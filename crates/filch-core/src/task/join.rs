@@ -59,7 +59,11 @@ impl<T> JoinHandle<T> {
     /// is dropped.
     ///
     /// The request may carry a [reason](Cancel::reason) and give the task [some time](Cancel::grace) to bring itself to an
-    /// end. It is made when the answer is first polled or dropped.
+    /// end. It is made when the answer is first polled or dropped: bound to a name, it acts where that goes out of scope or
+    /// is awaited.
+    ///
+    /// # Cancel safety
+    /// As [`Cancel`].
     pub fn cancel(self) -> Cancel<T> {
         Cancel::new(self)
     }

@@ -12,6 +12,7 @@ use crate::sys::sync::atomic::{AtomicU64, AtomicUsize};
 use crate::sys::thread;
 use crate::testing::model::{Allocations, Count, ModelRuntime, assert_rejected, check};
 use crate::timer::TimerCell;
+use std::any::Any;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::ptr::NonNull;
@@ -103,7 +104,15 @@ impl Rig {
 
     /// A task that waits, and its waker.
     fn suspended(&self, goal: usize) -> (JoinHandle<usize>, Waker) {
-        let task = self.spawn(goal);
+        self.suspended_by(Rig::spawn, goal)
+    }
+
+    fn suspended_by(
+        &self,
+        spawn: fn(&Self, usize) -> JoinHandle<usize>,
+        goal: usize,
+    ) -> (JoinHandle<usize>, Waker) {
+        let task = spawn(self, goal);
         assert_eq!(self.runtime.scheduler.run_all(), 1);
         (task, self.board.waker())
     }
@@ -131,23 +140,25 @@ fn output(mut task: JoinHandle<usize>) -> Option<Result<usize, JoinError>> {
 /// What was written before a wake is seen by the poll it causes; two wakes and a poll that runs meanwhile.
 #[test]
 fn a_poll_sees_what_came_before_each_wake() {
-    check(3, || {
-        let rig = Rig::new();
-        let (task, waker) = rig.suspended(2);
-        let threads = [0, 1].map(|index| {
-            let (board, waker) = (rig.board.clone(), waker.clone());
-            thread::spawn(move || {
-                board.note(index, 1);
-                if index == 0 { waker.wake() } else { waker.wake_by_ref() }
-            })
+    for spawn in [Rig::spawn, Rig::spawn_claimable] {
+        check(3, move || {
+            let rig = Rig::new();
+            let (task, waker) = rig.suspended_by(spawn, 2);
+            let threads = [0, 1].map(|index| {
+                let (board, waker) = (rig.board.clone(), waker.clone());
+                thread::spawn(move || {
+                    board.note(index, 1);
+                    if index == 0 { waker.wake() } else { waker.wake_by_ref() }
+                })
+            });
+            drop(waker);
+            rig.runtime.scheduler.run_all();
+            threads.into_iter().for_each(|thread| thread.join().expect("the thread only wakes"));
+            rig.runtime.scheduler.run_all();
+            assert_eq!(output(task).expect("a wake was lost").expect("it ends well"), 2);
+            rig.end();
         });
-        drop(waker);
-        rig.runtime.scheduler.run_all();
-        threads.into_iter().for_each(|thread| thread.join().expect("the thread only wakes"));
-        rig.runtime.scheduler.run_all();
-        assert_eq!(output(task).expect("a wake was lost").expect("it ends well"), 2);
-        rig.end();
-    });
+    }
 }
 
 /// More wakes than the count can hold: those taken back still lead to a poll that sees what came before them.
@@ -443,6 +454,10 @@ fn a_notice_and_its_force_meet_a_task_that_ends() {
 fn a_scope_that_opens_during_a_notice_is_told() {
     struct Told(Request);
     impl Scope for Told {
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+
         fn request(&self) -> &Request {
             &self.0
         }

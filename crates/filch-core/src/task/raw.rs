@@ -289,6 +289,11 @@ impl Header {
         self.cold.get()?.name()
     }
 
+    /// Whether it was asked to end, and its next poll does that.
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.state.load().is_canceled()
+    }
+
     /// Which task spawned it.
     pub(super) fn parent(&self) -> Option<Id> {
         self.parent.nearest_to(self.id)
@@ -432,10 +437,14 @@ impl Header {
     /// What the task was spawned in.
     ///
     /// # Safety
-    /// - The task is alive and in a poll on this thread.
-    pub(crate) unsafe fn surroundings(task: NonNull<Header>) -> Surroundings {
+    /// - The task is alive and in a poll on this thread, for as long as `f` runs.
+    #[inline]
+    pub(crate) unsafe fn with_surroundings<R>(
+        task: NonNull<Header>,
+        f: impl FnOnce(&Surroundings) -> R,
+    ) -> R {
         // SAFETY: alive, and in a poll, so the surroundings are this thread's.
-        unsafe { task.as_ref() }.surroundings.with(|own| unsafe { (*own).clone() })
+        unsafe { task.as_ref() }.surroundings.with(|own| f(unsafe { &*own }))
     }
 
     /// # Safety

@@ -153,10 +153,15 @@ impl Registry {
 
     /// Refuses further tasks and asks every live one to end. Runnables this makes are handed to `sink`.
     pub(crate) fn close(&self, sink: &mut dyn FnMut(Runnable)) {
+        let mut lists = self.lock_all();
+        for list in &mut lists {
+            list.gate = Gate::Closed; // What was swept and is still there is not waited for any more.
+            list.tasks().for_each(mark);
+        }
+        drop(lists);
         for shard in &self.shards {
-            shard.lock().gate = Gate::Closed; // What was swept and is still there is not waited for any more.
             while let Some(task) = pop(shard) {
-                task.cancel(sink);
+                task.wake(sink);
             }
         }
     }
@@ -164,10 +169,22 @@ impl Registry {
     /// Refuses further tasks that have no grace, and asks those there are to end; `root` counts them until they have.
     /// Runnables this makes are handed to `sink`.
     pub(crate) fn sweep(&self, root: &Arc<Root>, sink: &mut dyn FnMut(Runnable)) {
-        for shard in &self.shards {
-            let swept = shard.lock().sweep(root);
-            swept.into_iter().for_each(|task| task.cancel(sink));
-        }
+        let mut lists = self.lock_all();
+        let swept: Vec<_> = lists.iter_mut().flat_map(|list| list.sweep(root)).collect();
+        drop(lists);
+        swept.into_iter().for_each(|task| task.wake(sink));
+    }
+
+    /// All lists at once, for an end that marks every task before it wakes one.
+    // Why: a worker that meets a task's mark drops it, and who awaits that one must not be polled again: it would take the
+    // end of the runtime for a failure. Nobody else holds two of these locks.
+    fn lock_all(&self) -> Vec<MutexGuard<'_, List>> {
+        self.shards.iter().map(|shard| shard.lock()).collect()
+    }
+
+    /// Waits for an end of the runtime that is marking its tasks. Before a task that is marked is dropped, which others see.
+    pub(super) fn await_marks(&self, task: NonNull<Header>) {
+        drop(self.lock_list_of(task));
     }
 
     /// The tasks that a swept runtime waits for.
@@ -214,15 +231,21 @@ impl Found {
         Found { task, _reference: unsafe { AbortHandle::of(task) } }
     }
 
-    fn cancel(self, sink: &mut dyn FnMut(Runnable)) {
+    /// After [`mark`].
+    fn wake(self, sink: &mut dyn FnMut(Runnable)) {
         // SAFETY: alive, we own a reference.
         let header = unsafe { self.task.as_ref() };
-        header.state.cancel();
         if header.state.wake_by_ref() == Woken::Runnable {
             // SAFETY: the state says that the runnable is ours.
             sink(unsafe { Runnable::from_raw(self.task) });
         }
     }
+}
+
+/// Has the next poll of a task end it. The caller holds the lock of the task's list.
+fn mark(task: NonNull<Header>) {
+    // SAFETY: linked and locked, so alive.
+    unsafe { task.as_ref() }.state.cancel();
 }
 
 fn pop(shard: &Mutex<List>) -> Option<Found> {
@@ -246,6 +269,7 @@ impl List {
         matches!(self.gate, Gate::Swept(_)) && unsafe { task.as_ref().has_grace() }
     }
 
+    /// Marks those without a grace.
     fn sweep(&mut self, root: &Arc<Root>) -> Vec<Found> {
         self.gate = Gate::Swept(Arc::clone(root));
         // SAFETY: linked and locked.
@@ -253,7 +277,8 @@ impl List {
         swept
             .map(|task| {
                 with_standing(task, |standing| standing.0 |= Standing::SWEPT);
-                root.await_one();
+                root.wait_for(1);
+                mark(task);
                 // SAFETY: linked, so live and thereby not freed while the list is locked.
                 unsafe { Found::new(task) }
             })

@@ -141,6 +141,8 @@ impl Runnable {
 /// # Safety
 /// - The caller holds the runnable or has claimed the task, and gives that up. The future may be dropped on this thread.
 pub(super) unsafe fn end_canceled(task: NonNull<Header>, claimed: bool) {
+    // SAFETY: alive, by the contract.
+    unsafe { task.as_ref() }.shell.registry().await_marks(task);
     // SAFETY: by the contract.
     context::with_task(task, || unsafe { Header::cancel(task) });
     // SAFETY: `cancel` stored the output.

@@ -209,8 +209,8 @@ impl State {
         if !seen.is_claimable() || !seen.is_live() {
             return seen;
         }
-        // Why Relaxed: of this step and `claim` one is first, for both change one word; the future was taken over by the
-        // load before, and nobody but a claimer can have touched it since.
+        // Why no Release: of this step and `claim` one is first, for both change one word.
+        // ORDERING: [task-wake] Acquire as in `load`: the answer also counts the wakes that came after the load.
         Snapshot(self.0.fetch_or(RUNNING, Relaxed))
     }
 

@@ -8,6 +8,7 @@ mod state;
 
 pub use error::Cancelled;
 
+use crate::once::Once;
 use filch_core::scope::Reason;
 use filch_timer::{Duration, Instant};
 use run::Run;
@@ -67,7 +68,8 @@ impl CancelScope {
     /// When it was ended early. An end that comes from further out is not reported here.
     ///
     /// # Panics
-    /// When the scope has been run before; with a panic of the future, or of its drop.
+    /// When the scope has been run before, or the run is polled again after it had ended; with a panic of the future, or of
+    /// its drop.
     ///
     /// # Cancel safety
     /// As safe as the future inside, which is dropped with it.
@@ -80,10 +82,12 @@ impl CancelScope {
             self.0.begin(),
             "CancelScope::run was called twice on the same scope; make a scope for each run"
         );
-        Run::new(Arc::clone(&self.0), future.into_future())
+        Once::new("CancelScope::run", Run::new(Arc::clone(&self.0), future.into_future()))
     }
 
-    /// Asks what is inside to end. It acts when the answer is dropped: at the end of the statement, usually.
+    /// Asks what is inside to end. It acts when the answer is dropped: at the end of the statement, usually; bound to a name,
+    /// it acts where that goes out of scope. The answer cannot be awaited: who awaits the [`run`](Self::run) learns of the
+    /// end.
     ///
     /// What is inside is polled once more at most, but for what is shielded. With a [grace](ScopeCancel::grace) it is told
     /// first.

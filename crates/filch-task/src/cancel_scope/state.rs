@@ -4,6 +4,7 @@ use crate::deadline::comes;
 use filch_core::scope::{Reason, Request, Scope, Urgency};
 use filch_core::sys::sync::Mutex;
 use filch_timer::{Duration, ELAPSED, Instant};
+use std::any::Any;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 use std::time;
@@ -168,6 +169,10 @@ impl Plan {
 /// It has no task of its own, so nothing of it is awaited. What ends it at once knows what was opened inside of it, and ends
 /// that as well; a notice is handed on by the run.
 impl Scope for State {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn deadline(&self) -> Option<time::Instant> {
         self.plan.lock().ends_at().map(Instant::into_std)
     }

@@ -71,6 +71,9 @@ impl<F: Future> Unpin for Gather<F> {}
 
 impl<F: Future> Gather<F> {
     /// Gives each output or the error of its task: a panic, or that it was aborted.
+    ///
+    /// # Cancel safety
+    /// As [`gather`].
     pub fn settled(self) -> Settled<F> {
         Settled(self)
     }

@@ -4,7 +4,7 @@ use super::all::fail;
 use crate::children::{Children, take_output};
 use crate::group::{Group, Payload, Report};
 use filch_core::coop;
-use filch_core::scope::{Reason, Scope, Urgency};
+use filch_core::scope::Reason;
 use filch_core::sys::sync::Mutex;
 use filch_core::task::JoinHandle;
 use std::fmt;
@@ -114,7 +114,8 @@ impl<F, T, E> Future for TryGather<F, T, E> {
         let this = &mut *self;
         this.start();
         if let Stage::Running(children, _, first) = &this.stage {
-            let unit = ready!(coop::poll_proceed(cx));
+            // Why free of charge after a failure: when something further out ends it, the poll that hears of it is its last.
+            let unit = if first.is_there() { None } else { Some(ready!(coop::poll_proceed(cx))) };
             let ended = children.poll_ended(cx);
             if !first.is_there() {
                 ready!(ended);
@@ -122,7 +123,9 @@ impl<F, T, E> Future for TryGather<F, T, E> {
             } else if !this.keeps_going {
                 ready!(ended);
             }
-            unit.made_progress();
+            if let Some(unit) = unit {
+                unit.made_progress();
+            }
         }
         match std::mem::replace(&mut this.stage, Stage::Done) {
             Stage::New(..) => Poll::Ready(Ok(Vec::new())),
@@ -209,10 +212,9 @@ impl<E> First<E> {
         }
         let former = std::mem::replace(&mut *slot, Slot::Failed(failure));
         drop(slot);
+        self.group.fail(&SIBLING_FAILED, !self.keeps_going);
         if self.keeps_going {
             self.group.wake_owner();
-        } else {
-            self.group.cancel(&SIBLING_FAILED, Urgency::Now);
         }
         match former {
             Slot::Failed(former) => Some(former),

@@ -1,11 +1,11 @@
 //! Groups with rules of their own, and children with names.
 
-use super::once::Once;
 use super::shared::{self, Rules};
 use super::state::Opening;
 use super::{Child, GroupError, Started, TaskGroup, start};
+use crate::deadline::comes;
 use crate::error::Error;
-
+use crate::once::Once;
 use filch_timer::Instant;
 use std::future::Future;
 use std::panic::Location;
@@ -17,13 +17,14 @@ use std::time::Duration;
 pub struct GroupBuilder {
     rules: Rules,
     name: Option<Box<str>>,
-    deadline: Option<Duration>,
+    timeout: Option<Duration>,
+    deadline: Option<Instant>,
 }
 
 impl GroupBuilder {
     pub(super) fn new() -> Self {
         let rules = Rules { limit: None, ordered: false, fail_fast: true };
-        GroupBuilder { rules, name: None, deadline: None }
+        GroupBuilder { rules, name: None, timeout: None, deadline: None }
     }
 
     /// At most `n` children run at a time. The others wait, and start in the order in which they were spawned.
@@ -44,7 +45,8 @@ impl GroupBuilder {
     }
 
     /// Whether the first failure ends the group, which it does unless this is called with `false`. Otherwise the children
-    /// and the body go on, and the scope gives all failures in the end.
+    /// and the body go on, and the scope gives all failures in the end. The body must not await a child that may fail then:
+    /// without a value that panics. Use [`Child::join`], or read the [`GroupError`].
     pub fn fail_fast(mut self, yes: bool) -> Self {
         self.rules.fail_fast = yes;
         self
@@ -56,10 +58,19 @@ impl GroupBuilder {
         self
     }
 
-    /// Gives the group at most `duration`, counted from the call of `scope`. After that its children and its body are
-    /// canceled, and the scope gives an error for which [`GroupError::is_elapsed`] holds.
-    pub fn deadline(mut self, duration: Duration) -> Self {
-        self.deadline = Some(duration);
+    /// Gives the group at most `duration`, counted from the first poll of its scope. After that its children and its body
+    /// are canceled, and the scope gives an error for which [`GroupError::is_elapsed`] holds.
+    ///
+    /// With a [`deadline`](Self::deadline) as well, the earlier one counts. `Duration::MAX` means never.
+    pub fn timeout(mut self, duration: Duration) -> Self {
+        self.timeout = Some(duration);
+        self
+    }
+
+    /// As [`timeout`](Self::timeout), at a moment that is fixed already. One that has passed ends the group before its body
+    /// is polled.
+    pub fn deadline(mut self, at: Instant) -> Self {
+        self.deadline = Some(at);
         self
     }
 
@@ -97,12 +108,14 @@ impl GroupBuilder {
         F: AsyncFnOnce(TaskGroup<E>) -> Result<R, E>,
         E: Send + 'static,
     {
+        let GroupBuilder { rules, name, timeout, deadline } = self;
         let opened_at = Location::caller();
-        // A deadline beyond all time is none.
-        let deadline = self.deadline.and_then(|after| Instant::now().checked_add(after));
-        let deadline = deadline.map(Instant::into_std);
-        let opening = Opening { name: self.name, deadline, opened_at };
-        Once::new(opened_at, shared::run(opening, self.rules, body))
+        let opening = move || {
+            let timeout = timeout.map(|duration| Instant::now() + duration);
+            let deadline = timeout.into_iter().chain(deadline).min().filter(comes);
+            Opening { name, deadline: deadline.map(Instant::into_std), opened_at }
+        };
+        Once::new("task group", shared::run(opening, rules, body))
     }
 }
 
@@ -126,6 +139,9 @@ impl<'a, E: Send + 'static> ChildBuilder<'a, E> {
     }
 
     /// As [`TaskGroup::spawn`].
+    ///
+    /// A `Result` is a value like any other here: its `Err` ends nothing, and is gone when nobody awaits the child. For what
+    /// may fail see [`create_task`](Self::create_task).
     ///
     /// # Panics
     /// When the group has ended.

@@ -3,6 +3,7 @@
 use super::state::Group;
 use filch_core::scope::{self, Reason, Request, Scope, Urgency};
 use filch_core::sys::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::any::Any;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -14,6 +15,9 @@ use std::time::Duration;
 ///
 /// It acts when it is dropped or awaited. Awaited, it waits until every child has ended. The body of the group is polled
 /// further meanwhile; a child that waits for the end of its own group ends there.
+///
+/// # Cancel safety
+/// Dropped while it is awaited, the group is to end all the same.
 pub struct CancelGroup {
     group: Arc<Group>,
     reason: Reason,
@@ -94,6 +98,10 @@ impl Drop for MarkGuard {
 }
 
 impl Scope for Mark {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         &self.request
     }

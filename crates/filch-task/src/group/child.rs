@@ -1,6 +1,7 @@
 //! A child of a group, as who spawned it sees it: [`Child`].
 
 use super::state::Group;
+use filch_core::context;
 use filch_core::coop::{self, Budget};
 use filch_core::scope::Scope as _;
 use filch_core::task::{AbortHandle, Id, JoinError, JoinHandle};
@@ -156,6 +157,9 @@ impl<T> Future for Child<T> {
                 Ok(value) => return Poll::Ready(value),
                 Err(error) => self.error = Some(Box::new(error)),
             }
+        }
+        if context::is_ending() {
+            return Poll::Pending; // As the child was, before or just now: the code that waits is dropped next.
         }
         ready!(self.poll_end_of_group(cx));
         let error = self.error.take().expect("it was left above");

@@ -4,13 +4,12 @@
 //! then drops its future, so that no drop blocks a worker.
 
 use super::state::Group;
-use filch_core::scope::{Enclosed, Reason, Request, Scope};
+use filch_core::scope::{self, Enclosed, Reason, Request};
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// What a panic carries.
@@ -20,11 +19,6 @@ pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 pub(crate) trait Report<O>: Send + Unpin + 'static {
     /// What the task's join handle gives.
     type Value: Send + 'static;
-
-    /// The member's group, if it can be reached by this: then the member needs no hold of its own on it.
-    fn group(&self) -> Option<&Group> {
-        None
-    }
 
     /// The member is done.
     fn done(&mut self, output: O) -> Self::Value;
@@ -45,10 +39,6 @@ pin_project! {
         #[pin]
         enclosed: Enclosed<F>,
         report: R,
-        // Unless the report has it.
-        group: Option<Arc<Group>>,
-        // The scopes inside have heard that the group is to end.
-        was_told: bool,
     }
 
     impl<F, R, O> PinnedDrop for Member<F, R, O>
@@ -66,22 +56,22 @@ pin_project! {
 }
 
 impl<F: Future, R: Report<F::Output>> Member<F, R, F::Output> {
-    pub(super) fn new(group: &Arc<Group>, future: F, report: R) -> Self {
-        let group = report.group().is_none().then(|| Arc::clone(group));
-        Member { enclosed: Enclosed::new(future), report, group, was_told: false }
+    /// Of the group that is the first in what its task inherits.
+    pub(super) fn new(future: F, report: R) -> Self {
+        Member { enclosed: Enclosed::new(future), report }
     }
 
     /// The group is to end, or is told that it should.
     #[cold]
     fn poll_ending(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R::Value> {
         let mut this = self.project();
-        let request = request_of(this.report, this.group.as_deref());
-        let reason = request.reason().unwrap_or_default();
-        if !request.is_urgent() {
-            if !std::mem::replace(this.was_told, true) {
-                this.enclosed.as_mut().notify(&reason);
-            }
+        let (reason, is_urgent) =
+            with_request(|request| (request.reason().unwrap_or_default(), request.is_urgent()));
+        if !is_urgent {
             let poll = contained(|| this.enclosed.as_mut().poll_inside(None, cx));
+            if matches!(poll, Ok(Poll::Pending)) {
+                this.enclosed.as_mut().notify(&reason); // Each time: scopes may have been opened since.
+            }
             return finish(this.enclosed, this.report, poll);
         }
         let poll = contained(|| this.enclosed.as_mut().poll_end(None, &reason, cx));
@@ -99,7 +89,7 @@ impl<F: Future, R: Report<F::Output>> Future for Member<F, R, F::Output> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R::Value> {
-        if request_of(&self.report, self.group.as_deref()).is_made() {
+        if with_request(Request::is_made) {
             return self.poll_ending(cx);
         }
         let mut this = self.project();
@@ -108,8 +98,16 @@ impl<F: Future, R: Report<F::Output>> Future for Member<F, R, F::Output> {
     }
 }
 
-fn request_of<'a, O, R: Report<O>>(report: &'a R, group: Option<&'a Group>) -> &'a Request {
-    report.group().or(group).expect("one of both has it").request()
+// Why not a hold of its own: it would be counted by every member, on one line of memory.
+fn with_request<R>(f: impl FnOnce(&Request) -> R) -> R {
+    scope::with_inherited(|own| f(own.nearest_scope().expect("a member has a group").request()))
+}
+
+/// The group of the member in a poll on this thread, or in its drop; `None` when it was disowned.
+pub(super) fn with_group<R>(f: impl FnOnce(Option<&Group>) -> R) -> R {
+    scope::with_inherited(|own| {
+        f(own.nearest_scope().and_then(|scope| scope.as_any().downcast_ref()))
+    })
 }
 
 /// Reports how a poll ended. A future that panicked is dropped here.

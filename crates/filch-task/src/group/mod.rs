@@ -19,7 +19,6 @@ mod in_place;
 #[cfg(all(test, filch_loom))]
 mod loom_tests;
 mod member;
-mod once;
 mod owner;
 mod shared;
 mod start;
@@ -65,7 +64,7 @@ impl TaskGroup {
     /// value.
     ///
     /// # Panics
-    /// With the panic of `body`, once every child has ended.
+    /// With the panic of `body`, once every child has ended. When it is polled again after it had ended.
     ///
     /// # Cancel safety
     /// Dropped early, it drops the body and every child: those in a poll on another thread are waited for, and the thread
@@ -105,6 +104,9 @@ impl TaskGroup {
 
 impl<E: Send + 'static> TaskGroup<E> {
     /// Starts a child that cannot fail, but for a panic.
+    ///
+    /// A `Result` is a value like any other here: its `Err` ends nothing, and is gone when nobody awaits the child. For what
+    /// may fail see [`create_task`](Self::create_task).
     ///
     /// When the group is to end, `future` is dropped at once and the child answers "canceled".
     ///
@@ -178,8 +180,11 @@ impl<E: Send + 'static> TaskGroup<E> {
 
     /// Ends the group early, which is no error: its children are canceled, and so is its body, unless that has its value.
     ///
-    /// It happens when the answer is awaited or dropped. Awaited, it waits until every child has ended; the body goes on
-    /// meanwhile, so that it can give its value afterwards.
+    /// It happens when the answer is awaited or dropped; bound to a name, it acts where that goes out of scope or is awaited.
+    /// Awaited, it waits until every child has ended; the body goes on meanwhile, so that it can give its value afterwards.
+    ///
+    /// # Cancel safety
+    /// As [`CancelGroup`].
     pub fn cancel(&self) -> CancelGroup {
         CancelGroup::new(Arc::clone(&self.0.group))
     }

@@ -3,7 +3,7 @@
 use super::in_place;
 use super::member::{Payload, contain};
 use super::state::Group;
-use filch_core::scope::{self, Enclosed, Fact, Reason, Scope, Surroundings, Urgency};
+use filch_core::scope::{self, Enclosed, Fact, Reason, Scope, Surroundings};
 use filch_timer::{Instant, Sleep, sleep_until};
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -38,7 +38,6 @@ pin_project! {
         progress: Progress<B::Output>,
         // When the group ends by itself, or after a notice at once.
         alarm: Option<Sleep>,
-        was_told: bool,
     }
 
     impl<B> PinnedDrop for Owner<B>
@@ -84,7 +83,6 @@ impl<B: Future> Owner<B> {
             group,
             progress: Progress::New,
             alarm: None,
-            was_told: false,
         }
     }
 
@@ -98,17 +96,16 @@ impl<B: Future> Owner<B> {
 
     /// Rings when the group's time is over.
     fn watch_the_clock(self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        let mut this = self.project();
-        let request = this.group.request();
-        if request.is_urgent() {
+        let this = self.project();
+        if this.group.request().is_urgent() {
             *this.alarm = None;
             return;
         }
-        if request.is_made() && !std::mem::replace(this.was_told, true) {
-            this.body.as_mut().notify(&request.reason().unwrap_or_default());
-            let grace = this.group.grace().and_then(|grace| Instant::now().checked_add(grace));
-            let deadline = this.group.deadline().map(Instant::from_std);
-            *this.alarm = grace.into_iter().chain(deadline).min().map(sleep_until);
+        let grace = this.group.take_grace().and_then(|grace| Instant::now().checked_add(grace));
+        if let Some(at) = grace {
+            if this.alarm.as_ref().is_none_or(|alarm| at < alarm.deadline()) {
+                *this.alarm = Some(sleep_until(at));
+            }
         }
         let Some(alarm) = this.alarm else { return };
         let at = alarm.deadline().into_std();
@@ -127,13 +124,18 @@ impl<B: Future> Owner<B> {
                 let reason = request.reason().unwrap_or_default();
                 return this.body.as_mut().poll_end(Some(this.fact), &reason, cx);
             }
-            this.body.as_mut().poll_inside(Some(this.fact), cx).map(Some)
+            let poll = this.body.as_mut().poll_inside(Some(this.fact), cx).map(Some);
+            if poll.is_pending() && request.is_made() {
+                // Why each time: scopes may have been opened since.
+                this.body.as_mut().notify(&request.reason().unwrap_or_default());
+            }
+            poll
         }));
         let outcome = match poll {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
             Err(payload) => {
-                this.group.cancel(&BODY_PANICKED, Urgency::Now);
+                this.group.fail(&BODY_PANICKED, true);
                 // Why its panic is ignored: the first one goes on.
                 contain(|| this.body.clear());
                 Err(payload)

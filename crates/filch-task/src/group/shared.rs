@@ -3,7 +3,7 @@
 use super::TaskGroup;
 use super::child::Child;
 use super::error::{Cause, Failure, GroupError};
-use super::member::{Payload, Report};
+use super::member::{Payload, Report, with_group};
 use super::owner::Owner;
 use super::state::{End, Group, Opening};
 use filch_core::RuntimeRef;
@@ -16,6 +16,7 @@ use filch_core::task::{Id, JoinError, Spawn};
 use filch_sync::{OwnedSemaphorePermit, Semaphore};
 use pin_project_lite::pin_project;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,18 +43,23 @@ pub(super) struct Shared<E> {
     /// What the children inherit. The group is the first in it.
     surroundings: Surroundings,
     runtime: RuntimeRef,
-    rules: Rules,
     /// One permit for each child that may run at a time.
     limit: Option<Arc<Semaphore>>,
     /// Of an ordered group.
     n_spawned: AtomicUsize,
-    /// With the places of the children among all that were spawned.
-    failures: Mutex<Vec<(usize, Failure<E>)>>,
+    error: PhantomData<fn(E)>,
 }
 
-/// Opens a group, runs its body and waits for its children.
+/// What the group itself knows of its children's failures.
+struct Failures<E> {
+    rules: Rules,
+    /// With the places of the children among all that were spawned.
+    list: Mutex<Vec<(usize, Failure<E>)>>,
+}
+
+/// Opens a group, at its first poll, runs its body and waits for its children.
 pub(super) async fn run<E, R, F>(
-    opening: Opening,
+    opening: impl FnOnce() -> Opening,
     rules: Rules,
     body: F,
 ) -> Result<R, GroupError<E>>
@@ -62,7 +68,7 @@ where
     E: Send + 'static,
 {
     let outer = scope::current();
-    let shared = Arc::new(Shared::new(Group::open(opening), &outer, rules));
+    let shared = Arc::new(Shared::new(opening(), &outer, rules));
     let body = {
         let shared = Arc::clone(&shared);
         async move {
@@ -74,43 +80,51 @@ where
     shared.conclude(value.flatten())
 }
 
-impl<E> Shared<E> {
-    fn new(group: Arc<Group>, outer: &Surroundings, rules: Rules) -> Self {
+impl<E: Send + 'static> Shared<E> {
+    fn new(opening: Opening, outer: &Surroundings, rules: Rules) -> Self {
+        let limit = rules.limit.map(|n| Arc::new(Semaphore::new(n)));
+        let failures: Failures<E> = Failures { rules, list: Mutex::default() };
+        let group = Group::open(opening, Box::new(failures));
         Shared {
             surroundings: outer.with(Fact::Scope(Arc::clone(&group) as _)),
             group,
             runtime: RuntimeRef::current(),
-            limit: rules.limit.map(|n| Arc::new(Semaphore::new(n))),
-            rules,
+            limit,
             n_spawned: AtomicUsize::new(0),
-            failures: Mutex::default(),
+            error: PhantomData,
         }
     }
 
-    fn body_failed(&self, error: E) {
-        self.fail(BODY, Failure::of_body(error), &BODY_FAILED);
+    fn failures(&self) -> &Failures<E> {
+        self.group.kind()
     }
 
-    fn fail(&self, place: usize, failure: Failure<E>, reason: &Reason) {
-        self.failures.lock().push((place, failure));
-        self.group.fail(reason, self.rules.fail_fast);
+    fn body_failed(&self, error: E) {
+        fail(&self.group, BODY, Failure::of_body(error), &BODY_FAILED);
     }
 
     /// What the scope gives.
     fn conclude<R>(&self, value: Option<R>) -> Result<R, GroupError<E>> {
-        let mut failures = std::mem::take(&mut *self.failures.lock());
+        let mut failures = std::mem::take(&mut *self.failures().list.lock());
         match value {
             Some(value) if failures.is_empty() && self.group.end() != Some(End::Elapsed) => {
                 return Ok(value);
             }
             _ => {}
         }
-        if self.rules.ordered {
+        if self.failures().rules.ordered {
             failures.sort_by_key(|(place, _)| *place);
         }
         let failures = failures.into_iter().map(|(_, failure)| failure).collect();
         Err(GroupError::of(&self.group, failures))
     }
+}
+
+/// Notes a failure in a group whose children fail with `E`.
+fn fail<E: Send + 'static>(group: &Group, place: usize, failure: Failure<E>, reason: &Reason) {
+    let failures: &Failures<E> = group.kind();
+    failures.list.lock().push((place, failure));
+    group.fail(reason, failures.rules.fail_fast);
 }
 
 impl<E: Send + 'static> Shared<E> {
@@ -143,9 +157,10 @@ impl<E: Send + 'static> Shared<E> {
         self.start(name, place, future, Fallible(self.report()))
     }
 
-    fn report(self: &Arc<Self>) -> ChildReport<E> {
-        let place = if self.rules.ordered { self.n_spawned.fetch_add(1, Relaxed) } else { 0 };
-        ChildReport { shared: Arc::clone(self), place }
+    fn report(&self) -> ChildReport<E> {
+        let is_ordered = self.failures().rules.ordered;
+        let place = if is_ordered { self.n_spawned.fetch_add(1, Relaxed) } else { 0 };
+        ChildReport { place, error: PhantomData }
     }
 
     #[track_caller]
@@ -175,18 +190,25 @@ impl<E: Send + 'static> Shared<E> {
     }
 }
 
-/// What children report to.
+/// How a child reports to its group.
 struct ChildReport<E> {
-    shared: Arc<Shared<E>>,
     place: usize,
+    error: PhantomData<fn(E)>,
 }
 
-impl<E> ChildReport<E> {
+impl<E: Send + 'static> ChildReport<E> {
     #[cold]
     fn failed(&self, error: E) -> JoinError {
-        let failure = Failure::of_child(Cause::Error(error));
-        self.shared.fail(self.place, failure, &CHILD_FAILED);
+        self.fail(Failure::of_child(Cause::Error(error)), &CHILD_FAILED);
         JoinError::failed(this_task())
+    }
+
+    fn fail(&self, failure: Failure<E>, reason: &Reason) {
+        with_group(|group| {
+            if let Some(group) = group {
+                fail(group, self.place, failure, reason);
+            }
+        });
     }
 
     #[cold]
@@ -195,7 +217,7 @@ impl<E> ChildReport<E> {
         let message = text(&payload).unwrap_or("no message; its payload is in the group's error");
         let told = JoinError::panicked(id, Box::new(message.to_owned()));
         let failure = Failure::of_child(Cause::Panic(JoinError::panicked(id, payload)));
-        self.shared.fail(self.place, failure, &CHILD_PANICKED);
+        self.fail(failure, &CHILD_PANICKED);
         told
     }
 }
@@ -215,10 +237,6 @@ struct Plain<E>(ChildReport<E>);
 
 impl<T: Send + 'static, E: Send + 'static> Report<T> for Plain<E> {
     type Value = Result<T, JoinError>;
-
-    fn group(&self) -> Option<&Group> {
-        Some(&self.0.shared.group)
-    }
 
     fn done(&mut self, output: T) -> Self::Value {
         Ok(output)
@@ -243,10 +261,6 @@ where
     E: Send + 'static,
 {
     type Value = Result<T, JoinError>;
-
-    fn group(&self) -> Option<&Group> {
-        Some(&self.0.shared.group)
-    }
 
     fn done(&mut self, output: Result<T, X>) -> Self::Value {
         // Why caught: the conversion is the user's.

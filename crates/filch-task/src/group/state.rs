@@ -13,6 +13,7 @@ use filch_core::sys::sync::{Mutex, MutexGuard};
 use filch_core::sys::thread::{self, Thread};
 use filch_core::task::{AbortHandle, Id, JoinHandle, Prepared, Spawn};
 use filch_sync::Notify;
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -36,6 +37,8 @@ pub(crate) struct Group {
     deadline: Option<Instant>,
     name: Option<Box<str>>,
     opened_at: &'static Location<'static>,
+    /// What its kind needs to know about it.
+    kind: Box<dyn Any + Send + Sync>,
 }
 
 struct State {
@@ -44,13 +47,15 @@ struct State {
     /// Members that live, and some that have ended.
     handles: Vec<AbortHandle>,
     sweep_at: usize,
-    /// Who awaits the scope.
+    /// Who awaits the scope, and who ends it from further out. Not one slot for both: their wakers may differ, and whoever
+    /// awaits must hear of the end as well.
     owner: Option<Waker>,
+    ender: Option<Waker>,
     /// A thread that drops the scope and waits for members in a poll.
     dropper: Option<Thread>,
     /// Who awaits what is left of a scope that was dropped.
     heir: Option<Arc<dyn Scope>>,
-    /// How long members have after a notice.
+    /// How long members have from the owner's next look on.
     grace: Option<Duration>,
     /// What ended the group early, if anything did.
     end: Option<End>,
@@ -102,7 +107,8 @@ pub(crate) struct Opening {
 pub(crate) struct Ended;
 
 impl Group {
-    pub(crate) fn open(opening: Opening) -> Arc<Self> {
+    /// `kind` is what [`kind`](Self::kind) gives.
+    pub(crate) fn open(opening: Opening, kind: Box<dyn Any + Send + Sync>) -> Arc<Self> {
         let Opening { name, deadline, opened_at } = opening;
         let state = State {
             phase: Phase::Open,
@@ -110,6 +116,7 @@ impl Group {
             handles: Vec::new(),
             sweep_at: SWEPT_FROM,
             owner: None,
+            ender: None,
             dropper: None,
             heir: None,
             grace: None,
@@ -125,7 +132,13 @@ impl Group {
             deadline,
             name,
             opened_at,
+            kind,
         })
+    }
+
+    /// What the group was opened with, for who knows its type.
+    pub(super) fn kind<K: Any>(&self) -> &K {
+        self.kind.downcast_ref().expect("who opens a group knows its kind")
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -162,7 +175,7 @@ impl Group {
         F: Future + Send + 'static,
         R: Report<F::Output>,
     {
-        let member = Member::new(self, future, report);
+        let member = Member::new(future, report);
         let spawn = spawn.member_of(self.inherited(surroundings));
         let (mut prepared, handle) = spawn.prepare(member);
         match self.enlist(|| Some(handle.abort_handle())) {
@@ -190,7 +203,7 @@ impl Group {
         F: Future + Send + 'static,
         R: Report<F::Output>,
     {
-        let member = Member::new(self, future, report);
+        let member = Member::new(future, report);
         spawn.member_of(inherited.clone()).prepare(member)
     }
 
@@ -254,17 +267,17 @@ impl Group {
 
     /// Leaves the waker of who awaits the scope, from its poll.
     pub(crate) fn set_owner(&self, waker: &Waker) {
-        let mut state = self.state.lock();
-        state.owner_task = context::task_id();
-        if state.owner.as_ref().is_some_and(|owner| owner.will_wake(waker)) {
+        self.state.lock().owner_task = context::task_id();
+        self.set_waker(waker, |state| &mut state.owner);
+    }
+
+    fn set_waker(&self, waker: &Waker, slot: impl Fn(&mut State) -> &mut Option<Waker>) {
+        if slot(&mut self.state.lock()).as_ref().is_some_and(|former| former.will_wake(waker)) {
             return;
         }
-        drop(state);
-        let waker = waker.clone();
-        state = self.state.lock();
-        let former = state.owner.replace(waker);
-        drop(state);
-        drop(former); // Unlocked: a foreign waker's drop is user code.
+        let waker = waker.clone(); // Unlocked, as is the drop of the former one: a foreign waker's are user code.
+        let former = slot(&mut self.state.lock()).replace(waker);
+        drop(former);
     }
 
     /// Has whoever awaits the scope look at the group again.
@@ -314,7 +327,7 @@ impl Group {
     }
 
     /// Notes a failure, and has the group end when that is called for.
-    pub(super) fn fail(&self, reason: &Reason, ends: bool) {
+    pub(crate) fn fail(&self, reason: &Reason, ends: bool) {
         self.state.lock().has_failures = true;
         if ends {
             self.end_early(End::Failed, reason, Urgency::Now);
@@ -347,15 +360,19 @@ impl Group {
         match grace {
             None => self.cancel(reason, Urgency::Now),
             Some(grace) => {
-                self.state.lock().grace.get_or_insert(grace);
+                {
+                    let mut state = self.state.lock();
+                    state.grace = Some(state.grace.map_or(grace, |former| former.min(grace)));
+                }
                 self.cancel(reason, Urgency::Notice);
+                self.wake_owner(); // It must look at the grace also when the group was told before.
             }
         }
     }
 
-    /// How long members have that have been told.
-    pub(crate) fn grace(&self) -> Option<Duration> {
-        self.state.lock().grace
+    /// How long members have from now on, if that was asked for since the last call.
+    pub(crate) fn take_grace(&self) -> Option<Duration> {
+        self.state.lock().grace.take()
     }
 
     /// Waits until no member lives, for this moment at least.
@@ -401,22 +418,13 @@ impl Group {
         // Why held for so long: who ends meanwhile must find the heir that has counted it. An heir is further out, so that
         // these locks are taken from the inside outwards only.
         let mut state = self.state.lock();
-        if self.is_empty(&state) {
+        let mut others = heirs.scopes().filter(|heir| !ptr::addr_eq(Arc::as_ptr(heir), self));
+        let n_left = self.members.bequeath() + state.n_adopted; // From here on each end waits for this lock.
+        if n_left == 0 {
             state.phase = Phase::Ended;
             return;
         }
-        let mut others = heirs.scopes().filter(|heir| !ptr::addr_eq(Arc::as_ptr(heir), self));
-        let Some(heir) = others.find(|heir| heir.adopt()) else { return };
-        let n_left = self.members.bequeath() + state.n_adopted;
-        for _ in 1..n_left {
-            // Why it cannot refuse: it waits for the first one.
-            let adopted = heir.adopt();
-            debug_assert!(adopted);
-        }
-        if n_left == 0 {
-            heir.adoptee_ended(); // The last one went before this thread could leave it to somebody.
-        }
-        state.heir = Some(Arc::clone(heir));
+        state.heir = others.find(|heir| heir.adopt(n_left)).cloned();
     }
 
     /// As [`bequeath`](Self::bequeath), to an heir that has counted the members before.
@@ -430,7 +438,9 @@ impl Group {
     /// Tells the end of a member, or of an adopted task, to those who wait for it.
     #[cold]
     fn tell(&self, gone: Gone, mut state: MutexGuard<'_, State>) {
-        let owner = if self.is_empty(&state) { state.owner.take() } else { None };
+        let is_empty = self.is_empty(&state);
+        let owner = if is_empty { state.owner.take() } else { None };
+        let ender = if is_empty { state.ender.take() } else { None };
         let dropper = if gone.is_watched { state.dropper.take() } else { None };
         let heir = if gone.is_inherited { state.heir.clone() } else { None };
         drop(state);
@@ -439,7 +449,7 @@ impl Group {
         if gone.is_last {
             contain(|| self.emptied.notify_waiters());
         }
-        owner.into_iter().for_each(wake);
+        owner.into_iter().chain(ender).for_each(wake);
     }
 }
 
@@ -460,6 +470,10 @@ impl State {
 }
 
 impl Scope for Group {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -473,7 +487,7 @@ impl Scope for Group {
     }
 
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.set_owner(cx.waker());
+        self.set_waker(cx.waker(), |state| &mut state.ender);
         if self.is_empty(&self.state.lock()) { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -484,14 +498,19 @@ impl Scope for Group {
     }
 
     fn has_report(&self) -> bool {
-        let state = self.state.lock();
-        state.has_failures && state.phase.is_awaited()
+        let mut state = self.state.lock();
+        let has_report = state.has_failures && state.phase.is_awaited();
+        // Why woken: whoever asks polls what is inside once more, and a combinator there polls only what was woken.
+        let owner = if has_report { state.owner.take() } else { None };
+        drop(state);
+        owner.into_iter().for_each(wake);
+        has_report
     }
 
-    fn adopt(&self) -> bool {
+    fn adopt(&self, n: usize) -> bool {
         let mut state = self.state.lock();
         let takes = state.phase.is_awaited();
-        state.n_adopted += usize::from(takes);
+        state.n_adopted += if takes { n } else { 0 };
         takes
     }
 

@@ -1,6 +1,6 @@
 //! The task of a child.
 
-use super::ledger::{Outcome, Slot, contain};
+use super::roll::{Outcome, Slot, contain};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

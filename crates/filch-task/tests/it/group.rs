@@ -4,6 +4,7 @@ use crate::rig::{Gate, Hand, Rig};
 use filch_core::scope::{Fact, Reason, Request, Scope, Surroundings, Urgency};
 use filch_core::task::Spawn;
 use filch_task::{GroupError, TaskGroup};
+use std::any::Any;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -114,6 +115,10 @@ struct Counting {
 }
 
 impl Scope for Counting {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         &self.request
     }

@@ -7,6 +7,7 @@ use filch_core::scope::{self, Enclosed, Fact, Reason, Request, Scope, Urgency};
 use filch_core::seam::Timers;
 use filch_timer::error::Elapsed;
 use filch_timer::{Instant, Timeout, sleep, timeout, timeout_at};
+use std::any::Any;
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
@@ -55,6 +56,10 @@ impl Manual {
 }
 
 impl Scope for Manual {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         &self.request
     }

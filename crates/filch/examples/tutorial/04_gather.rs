@@ -1,7 +1,6 @@
 //! `gather`: many at the same time, answers in the order of the questions.
 
 use filch::prelude::*;
-use filch::task::try_gather;
 use filch::time::Instant;
 use std::num::ParseIntError;
 

@@ -5,11 +5,12 @@ use crate::runtime::Remains;
 use crate::scope::{self, Fact, Reason, Request, Scope, Surroundings, Urgency};
 use crate::task::{JoinHandle, Spawn};
 use crate::testing::toy::Toy;
+use std::any::Any;
 use std::future::{Future, pending, ready};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,10 @@ impl Adopter {
 }
 
 impl Scope for Adopter {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         &self.request
     }
@@ -53,9 +58,9 @@ impl Scope for Adopter {
         Poll::Ready(())
     }
 
-    fn adopt(&self) -> bool {
-        let takes = self.n_left.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok();
-        self.n_adopted.fetch_add(usize::from(takes), SeqCst);
+    fn adopt(&self, n: usize) -> bool {
+        let takes = self.n_left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(n)).is_ok();
+        self.n_adopted.fetch_add(if takes { n } else { 0 }, SeqCst);
         takes
     }
 
@@ -134,6 +139,32 @@ fn work_adopted_inside_of_adopted_work_has_the_same_adopter() {
     toy.run_all();
     assert!(output(task).is_ok());
     assert_eq!(adopter.counts(), (2, 2));
+    assert!(remains(&toy).is_settled());
+    toy.end();
+}
+
+#[test]
+fn what_the_adopter_of_adopted_work_does_not_take_is_awaited_by_the_runtime() {
+    let toy = Toy::new();
+    let adopter = Adopter::new(3);
+    let (inner, slot) = (Arc::new(Mutex::new(None)), WakerSlot::default());
+    let (kept, wait) = (inner.clone(), slot.wait());
+    drop(adopt(&toy, &inside(&[&adopter]), async move {
+        *kept.lock().expect("no panic") = scope::nearest_scope();
+        wait.await;
+    }));
+    toy.run_all();
+    let inner = inner.lock().expect("no panic").take().expect("it is adopted");
+    assert!(inner.adopt(2) && inner.adopt(2), "the second time by the runtime alone");
+    assert_eq!(adopter.counts(), (3, 0));
+    (0..2).for_each(|_| inner.adoptee_ended());
+    assert_eq!(adopter.counts(), (3, 0), "it hears of no end that may be another task's");
+    (0..2).for_each(|_| inner.adoptee_ended());
+    assert_eq!(adopter.counts(), (3, 2));
+    assert!(!remains(&toy).is_settled());
+    slot.take().wake();
+    toy.run_all();
+    assert_eq!(adopter.counts(), (3, 3));
     assert!(remains(&toy).is_settled());
     toy.end();
 }

@@ -6,6 +6,7 @@ use crate::scope::{self, Fact, Frame, Reason, Request, Scope, Surroundings, Urge
 use crate::task::{AbortHandle, Id, JoinHandle, Outcome, Spawn};
 use crate::testing::toy::Toy;
 use crate::wake_batch::WakeBatch;
+use std::any::Any;
 use std::future::{Future, pending, poll_fn};
 use std::panic::panic_any;
 use std::pin::pin;
@@ -252,6 +253,10 @@ impl Probe {
 }
 
 impl Scope for Probe {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn request(&self) -> &Request {
         &self.request
     }

@@ -6,6 +6,7 @@ mod every_await;
 mod failures;
 mod kept;
 mod misuse;
+mod overlapping;
 mod rules;
 mod types;
 

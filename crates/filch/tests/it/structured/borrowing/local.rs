@@ -365,6 +365,38 @@ fn a_child_of_a_scope_that_has_ended_is_dropped_and_who_awaits_it_is_told() {
 }
 
 #[test]
+fn a_scope_polled_again_after_it_had_ended_says_so() {
+    fn check<F: Future>(what: &str, scope: F) {
+        let (hand, mut scope) = (Hand::default(), Box::pin(scope));
+        assert!(settle(&hand, &mut scope).is_ready());
+        let message = panic_of(|| hand.poll(&mut scope).is_ready());
+        assert!(message.starts_with(&format!("the {what} of ")), "{message}");
+        assert!(message.contains("local.rs"), "{message}");
+        assert!(message.ends_with("polled again after it had ended; await it once"), "{message}");
+    }
+    check("local_scope", local_scope(async |s| s.spawn(async { 1 }).await));
+    check("try_local_scope", try_local_scope(async |_: LocalScope<'_, u8>| Ok(1)));
+    check("try_local_scope", try_local_scope(async |_: LocalScope<'_, u8>| Err::<(), _>(1)));
+}
+
+#[test]
+fn a_result_of_the_body_that_an_error_makes_void_is_dropped_before_the_error_is_given() {
+    let alive = Witness::default();
+    let mut scope = Box::pin(try_local_scope(async |s| {
+        s.try_spawn(async {
+            yield_now().await;
+            Err::<Infallible, _>("late")
+        });
+        Ok(alive.clone())
+    }));
+    assert_eq!(
+        settle(&Hand::default(), &mut scope).map(|result| result.err()),
+        Poll::Ready(Some("late"))
+    );
+    assert_eq!(alive.n_alive(), 0);
+}
+
+#[test]
 fn children_that_spawn_others_without_end_let_the_task_breathe() {
     fn again(s: LocalScope<'_>) {
         let next = s.clone();

@@ -1,7 +1,7 @@
 //! Being canceled: before, while, after; at once and with a grace.
 
 use super::{Tally, detach, on_each, secs, settle, stopped};
-use crate::tools::{OnDrop, Witness, panic_of, workers};
+use crate::tools::{Hand, OnDrop, Witness, panic_of, workers};
 use crate::watchdog::Watchdog;
 use filch::task::{CancelScope, JoinHandle, Reason, cancelled, yield_now};
 use filch::time::{Duration, Instant, sleep, timeout};
@@ -370,6 +370,22 @@ fn misuse_gets_a_sentence() {
     drop(scope.run(ready(())));
     assert!(panic_of(|| scope.run(ready(()))).contains("make a scope for each run"));
     assert!(panic_of(|| scope.clone().shield(true)).contains("before it is run"));
+}
+
+#[test]
+fn a_run_polled_again_after_it_had_ended_says_so() {
+    for is_canceled in [false, true] {
+        let (scope, hand) = (CancelScope::new(), Hand::default());
+        if is_canceled {
+            drop(scope.cancel());
+        }
+        let mut run = Box::pin(scope.run(ready(())));
+        assert!(hand.poll(&mut run).is_ready());
+        let message = panic_of(|| hand.poll(&mut run).is_ready());
+        assert!(message.starts_with("the CancelScope::run of "), "{message}");
+        assert!(message.contains("ends.rs"), "{message}");
+        assert!(message.ends_with("polled again after it had ended; await it once"), "{message}");
+    }
 }
 
 #[test]

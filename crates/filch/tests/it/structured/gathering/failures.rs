@@ -3,11 +3,15 @@
 use super::{HOUR, after_each_poll, on_each_stopped, poll_once};
 use crate::tools::{Hand, OnDrop, Witness, on_each_flavor, panic_of, text_of};
 use filch::sync::oneshot;
-use filch::task::{all_tasks, yield_now};
+use filch::task::coop::{self, RestoreOnPending};
+use filch::task::{CancelScope, all_tasks, yield_now};
 use filch::time::{Duration, sleep, timeout};
 use filch::{spawn, try_gather};
-use std::future::{Ready, pending};
+use std::future::{Future, Ready, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Poll;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -150,6 +154,80 @@ fn a_timeout_around_it_ends_the_children() {
                 assert_eq!(witness.n_alive(), 0);
             });
         }
+    });
+}
+
+#[test]
+fn an_error_from_before_an_end_from_outside_is_given() {
+    on_each_stopped(|runtime| {
+        for keeps_going in [false, true] {
+            let scope = CancelScope::new();
+            let canceled = scope.clone();
+            let children = [true, false].map(|fails| {
+                let scope = canceled.clone();
+                async move {
+                    if fails {
+                        sleep(SECOND).await;
+                        drop(scope.cancel());
+                        return Err("no");
+                    }
+                    pending::<Result<(), _>>().await
+                }
+            });
+            let gathered = try_gather(children);
+            let gathered = if keeps_going { gathered.keep_going() } else { gathered };
+            assert_eq!(runtime.block_on(scope.run(gathered)), Ok(Err("no")));
+        }
+    });
+}
+
+#[test]
+fn an_error_at_the_very_deadline_around_it_is_given_when_it_came_to_pass() {
+    on_each_stopped(|runtime| {
+        for keeps_going in [false, true] {
+            let has_failed = Arc::new(AtomicBool::new(false));
+            let notes = has_failed.clone();
+            let gathered = try_gather([async move {
+                sleep(SECOND).await;
+                notes.store(true, SeqCst);
+                Err::<(), _>("no")
+            }]);
+            let gathered = if keeps_going { gathered.keep_going() } else { gathered };
+            let result = runtime.block_on(async { timeout(SECOND, gathered).await });
+            assert_eq!(result == Ok(Err("no")), has_failed.load(SeqCst));
+        }
+    });
+}
+
+#[test]
+fn a_panic_from_before_an_end_from_outside_goes_on() {
+    on_each_stopped(|runtime| {
+        let scope = CancelScope::new();
+        let cancel = scope.clone();
+        let gathered = try_gather([async move {
+            drop(cancel.cancel());
+            panic!("bad");
+            #[expect(unreachable_code, reason = "it names the type")]
+            Ok::<(), ()>(())
+        }]);
+        assert_eq!(panic_of(|| runtime.block_on(scope.run(gathered))), "bad");
+    });
+}
+
+#[test]
+fn an_error_is_given_at_an_end_from_outside_also_by_a_task_that_has_spent_its_budget() {
+    on_each_stopped(|runtime| {
+        let scope = CancelScope::new();
+        let cancel = scope.clone();
+        let mut gathered = try_gather([async move {
+            drop(cancel.cancel());
+            Err::<(), _>("no")
+        }]);
+        let task = runtime.spawn(scope.run(poll_fn(move |cx| {
+            while coop::poll_proceed(cx).map(RestoreOnPending::made_progress).is_ready() {}
+            Pin::new(&mut gathered).poll(cx)
+        })));
+        assert_eq!(runtime.block_on(task).expect("it does not panic"), Ok(Err("no")));
     });
 }
 

@@ -3,7 +3,7 @@
 use super::{HOUR, fail_after, ms, numbers, on_each, settle};
 use crate::tools::Witness;
 use filch::TaskGroup;
-use filch::time::{Instant, sleep, timeout};
+use filch::time::{Duration, Instant, sleep, timeout};
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -100,10 +100,10 @@ fn a_spawn_on_a_group_that_is_to_end_drops_the_future_at_once() {
 }
 
 #[test]
-fn a_deadline_ends_children_and_body() {
+fn a_timeout_ends_children_and_body() {
     on_each(|| async {
         let begin = Instant::now();
-        let scope = TaskGroup::builder().deadline(ms(20)).scope(async |tg| {
+        let scope = TaskGroup::builder().timeout(ms(20)).scope(async |tg| {
             tg.spawn(sleep(HOUR));
             sleep(HOUR).await;
             Ok(())
@@ -111,7 +111,7 @@ fn a_deadline_ends_children_and_body() {
         let error = scope.await.unwrap_err();
         assert!(error.is_elapsed() && !error.is_cancelled() && error.failures().is_empty());
         assert_eq!(begin.elapsed(), ms(20));
-        let fast = TaskGroup::builder().deadline(ms(20)).scope(async |tg| {
+        let fast = TaskGroup::builder().timeout(ms(20)).scope(async |tg| {
             tg.spawn(sleep(ms(5)));
             Ok(1)
         });
@@ -120,16 +120,74 @@ fn a_deadline_ends_children_and_body() {
 }
 
 #[test]
+fn a_timeout_is_counted_from_the_first_poll() {
+    on_each(|| async {
+        let scope = TaskGroup::builder().timeout(ms(20)).scope(async |tg| {
+            tg.spawn(sleep(HOUR));
+            Ok(())
+        });
+        sleep(ms(50)).await;
+        let begin = Instant::now();
+        assert!(scope.await.unwrap_err().is_elapsed());
+        assert_eq!(begin.elapsed(), ms(20));
+    });
+}
+
+#[test]
+fn of_a_timeout_and_a_deadline_the_earlier_one_counts() {
+    on_each(|| async {
+        for (timeout, deadline, ends) in [
+            (None, Some(ms(20)), ms(20)),
+            (Some(ms(10)), Some(ms(20)), ms(10)),
+            (Some(ms(20)), Some(ms(10)), ms(10)),
+            (Some(Duration::MAX), Some(ms(10)), ms(10)),
+        ] {
+            let begin = Instant::now();
+            let mut builder = TaskGroup::builder();
+            if let Some(after) = timeout {
+                builder = builder.timeout(after);
+            }
+            if let Some(after) = deadline {
+                builder = builder.deadline(begin + after);
+            }
+            let scope = builder.scope(async |tg| {
+                assert_eq!(filch::task::deadline(), Some(begin + ends));
+                tg.spawn(sleep(HOUR));
+                Ok(())
+            });
+            assert!(scope.await.unwrap_err().is_elapsed());
+            assert_eq!(begin.elapsed(), ends);
+        }
+        let endless = TaskGroup::builder().timeout(Duration::MAX).scope(async |tg| {
+            assert_eq!(filch::task::deadline(), None);
+            tg.spawn(sleep(HOUR));
+            Ok(())
+        });
+        endless.await.expect("never is not a time");
+    });
+}
+
+#[test]
+fn a_deadline_that_has_passed_ends_a_group_before_its_body_is_polled() {
+    on_each(|| async {
+        let scope = TaskGroup::builder()
+            .deadline(Instant::now())
+            .scope(async |_| -> Result<(), _> { unreachable!("nobody polls it") });
+        assert!(scope.await.unwrap_err().is_elapsed());
+    });
+}
+
+#[test]
 fn of_equal_deadlines_the_outer_one_reports() {
     on_each(|| async {
-        let inner = TaskGroup::builder().deadline(ms(20)).scope(async |tg| {
+        let inner = TaskGroup::builder().timeout(ms(20)).scope(async |tg| {
             tg.spawn(sleep(HOUR));
             Ok(())
         });
         assert!(timeout(ms(20), inner).await.is_err());
         let begin = Instant::now();
         let outer = TaskGroup::builder()
-            .deadline(ms(20))
+            .timeout(ms(20))
             .scope(async |_| Ok(timeout(ms(20), pending::<()>()).await.is_err()));
         assert!(outer.await.unwrap_err().is_elapsed());
         assert_eq!(begin.elapsed(), ms(20));

@@ -12,26 +12,78 @@ use filch::runtime::Runtime;
 use filch::task::{CancelScope, GroupError, yield_now};
 use filch::time::{sleep, timeout};
 use std::future::{Future, poll_fn};
-use std::hint::black_box;
+use std::hint::spin_loop;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// The parent is polled less often than this before it is done.
+/// The parent is over before it is polled this often, which is checked on the virtual clock.
 const POLLS: usize = 24;
 
 /// What the test knows of the children.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Notes {
     witness: Witness,
     n_failed: Arc<AtomicUsize>,
+    busy: Arc<Busy>,
+    /// Whether the end waits until a child is in a poll.
+    seeks_poll: bool,
 }
 
 impl Notes {
+    fn new(busy: &Arc<Busy>, seeks_poll: bool) -> Self {
+        let (witness, n_failed) = (Witness::default(), Arc::default());
+        Notes { witness, n_failed, busy: Arc::clone(busy), seeks_poll }
+    }
+
     fn fail(&self) -> Result<(), Oops> {
         self.n_failed.fetch_add(1, SeqCst);
         Err(Oops(0))
+    }
+
+    /// The last thing before an end. One that waits keeps its thread meanwhile, so that the other one polls the busy child.
+    fn meet(&self) {
+        let is_in_poll = || self.busy.n_in_poll.load(SeqCst) != 0;
+        while self.seeks_poll && !is_in_poll() && self.busy.alive.n_alive() != 0 {
+            thread::yield_now();
+        }
+        self.busy.n_met.fetch_add(usize::from(is_in_poll()), SeqCst);
+    }
+
+    async fn moment(&self, n: usize) {
+        turns(n).await;
+        self.meet();
+    }
+}
+
+/// Of children that are in a poll most of the time: one for each parent.
+struct Busy {
+    n_turns: usize,
+    /// How long each poll lasts.
+    stay: Duration,
+    alive: Witness,
+    n_in_poll: AtomicUsize,
+    /// How often a child was in a poll just before an end.
+    n_met: AtomicUsize,
+}
+
+impl Busy {
+    fn new(n_turns: usize, stay: Duration) -> Arc<Self> {
+        let (n_in_poll, n_met) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Busy { n_turns, stay, alive: Witness::default(), n_in_poll, n_met })
+    }
+
+    async fn turn(&self) {
+        self.n_in_poll.fetch_add(1, SeqCst);
+        let begin = Instant::now();
+        while begin.elapsed() < self.stay {
+            spin_loop();
+        }
+        self.n_in_poll.fetch_sub(1, SeqCst);
+        yield_now().await;
     }
 }
 
@@ -64,13 +116,6 @@ async fn turns(n: usize) {
     }
 }
 
-/// Stays in one poll for a while.
-fn work() {
-    for n in 0..2_000 {
-        black_box(n);
-    }
-}
-
 /// The group under test. Its children wait, are queued, are in a poll, end and fail at the same time.
 async fn parent(cast: Cast, notes: Notes) -> Result<(), GroupError<Oops>> {
     let scope = TaskGroup::scope_of::<Oops, _, _>(async |tg| {
@@ -86,10 +131,12 @@ async fn parent(cast: Cast, notes: Notes) -> Result<(), GroupError<Oops>> {
             sleep(ms(7)).await;
             Ok(())
         }));
-        spawn(Box::pin(async {
-            for _ in 0..10 {
-                work();
-                yield_now().await;
+        let busy = notes.busy.clone();
+        let alive = busy.alive.clone();
+        spawn(Box::pin(async move {
+            let _alive = alive;
+            for _ in 0..busy.n_turns {
+                busy.turn().await;
             }
             Ok(())
         }));
@@ -152,13 +199,19 @@ async fn nested(fails: bool, notes: Notes) -> Result<(), GroupError<Oops>> {
 }
 
 /// Polls `future` to its end, and calls `act` after `n` polls that left it pending.
-async fn after_polls<F: Future>(n: usize, future: F, act: impl FnOnce()) -> F::Output {
+async fn after_polls<F: Future>(
+    n: usize,
+    notes: &Notes,
+    future: F,
+    act: impl FnOnce(),
+) -> F::Output {
     let mut future = Box::pin(future);
     let (mut n_polls, mut act) = (0, Some(act));
     poll_fn(move |cx| {
         if n_polls == n
             && let Some(act) = act.take()
         {
+            notes.meet();
             act();
         }
         n_polls += 1;
@@ -168,11 +221,12 @@ async fn after_polls<F: Future>(n: usize, future: F, act: impl FnOnce()) -> F::O
 }
 
 /// Polls `future` `n` times at most, and drops it.
-async fn drop_after_polls<F: Future>(n: usize, future: F) -> Option<F::Output> {
+async fn drop_after_polls<F: Future>(n: usize, notes: &Notes, future: F) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut n_polls = 0;
     let end = poll_fn(|cx| {
         if n_polls == n {
+            notes.meet();
             return Poll::Ready(None);
         }
         n_polls += 1;
@@ -189,22 +243,22 @@ fn n_errors(result: Result<(), GroupError<Oops>>) -> usize {
 
 /// Each way to end the parent, at moment `n`. The answer says how many errors somebody got to see; `None`: nobody asks.
 async fn end_by(way: usize, n: usize, cast: Cast, notes: Notes) -> Option<usize> {
-    let parent = parent(cast, notes);
+    let parent = parent(cast, notes.clone());
     match way {
         0 => {
-            drop_after_polls(n, parent).await;
+            drop_after_polls(n, &notes, parent).await;
             None
         }
         1 => {
             let scope = CancelScope::new();
-            let end = after_polls(n, scope.run(parent), || drop(scope.cancel())).await;
+            let end = after_polls(n, &notes, scope.run(parent), || drop(scope.cancel())).await;
             Some(end.map_or(0, n_errors))
         }
         2 => Some(timeout(ms(n as u64 / 2), parent).await.map_or(0, n_errors)),
         3 => {
             let outer = TaskGroup::scope_of::<usize, (), _>(async |tg| {
                 let task = tg.create_task(async move { Err::<(), _>(n_errors(parent.await)) });
-                turns(n).await;
+                notes.moment(n).await;
                 drop(tg.cancel());
                 task.await;
                 Ok(())
@@ -214,22 +268,20 @@ async fn end_by(way: usize, n: usize, cast: Cast, notes: Notes) -> Option<usize>
         4 => {
             // A task that is aborted.
             let task = filch::spawn(parent);
-            turns(n).await;
+            notes.moment(n).await;
             task.abort();
             let _ = task.await;
             None
         }
         _ => {
             // The parent is a child of a group that is dropped.
-            let outer = TaskGroup::scope(async |tg| {
+            let mut outer = Box::pin(TaskGroup::scope(async |tg| {
                 tg.spawn(async move { drop(parent.await) }).await;
                 Ok(())
-            });
-            drop_after_polls(1 + n % 2, async {
-                turns(n).await;
-                outer.await
-            })
-            .await;
+            }));
+            let polled = poll_fn(|cx| Poll::Ready(outer.as_mut().poll(cx))).await;
+            assert!(polled.is_pending());
+            notes.moment(n).await;
             None
         }
     }
@@ -237,8 +289,7 @@ async fn end_by(way: usize, n: usize, cast: Cast, notes: Notes) -> Option<usize>
 
 const WAYS: usize = 6;
 
-fn check(runtime: &Runtime, way: usize, n: usize, cast: Cast) {
-    let notes = Notes::default();
+fn check(runtime: &Runtime, way: usize, n: usize, cast: Cast, notes: Notes) {
     let inside = notes.clone();
     let task = runtime.spawn(async move {
         let witness = inside.witness.clone();
@@ -257,10 +308,17 @@ fn check(runtime: &Runtime, way: usize, n: usize, cast: Cast) {
 #[test]
 fn on_the_virtual_clock() {
     let _watchdog = Watchdog::new();
+    let busy = Busy::new(10, Duration::ZERO);
     for runtime in stopped() {
         for cast in CASTS {
+            let notes = Notes::new(&busy, false);
+            let over = async move {
+                drop_after_polls(POLLS - 1, &notes, parent(cast, notes.clone())).await.is_some()
+            };
+            let is_over = runtime.block_on(runtime.spawn(over)).expect("it does not panic");
+            assert!(is_over, "{cast:?} takes more polls than are tested");
             for way in 0..WAYS {
-                (0..POLLS).for_each(|n| check(&runtime, way, n, cast));
+                (0..POLLS).for_each(|n| check(&runtime, way, n, cast, Notes::new(&busy, false)));
             }
         }
     }
@@ -270,9 +328,15 @@ fn on_the_virtual_clock() {
 fn on_real_workers() {
     let _watchdog = Watchdog::new();
     let runtime = workers(2);
-    for cast in CASTS {
-        for way in 0..WAYS {
-            (0..POLLS).for_each(|n| check(&runtime, way, n, cast));
+    let busy = Busy::new(50, Duration::from_micros(100));
+    for way in 0..WAYS {
+        let n_met_before = busy.n_met.load(SeqCst);
+        for cast in CASTS {
+            for n in 0..POLLS {
+                check(&runtime, way, n, cast, Notes::new(&busy, n % 2 == 0));
+            }
         }
+        let n_met = busy.n_met.load(SeqCst) - n_met_before;
+        eprintln!("N_MET {way} {n_met}");
     }
 }

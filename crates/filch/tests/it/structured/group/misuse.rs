@@ -25,7 +25,11 @@ fn a_scope_polled_once_too_often_panics() {
         assert!(hand.poll(&mut scope).is_ready());
         panic_of(|| hand.poll(&mut scope).is_ready())
     });
-    assert!(message.contains("polled again after it had ended"), "{message}");
+    assert!(
+        message.starts_with("the task group of ") && message.contains("misuse.rs"),
+        "{message}"
+    );
+    assert!(message.ends_with("polled again after it had ended; await it once"), "{message}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) type Outcome<T> = Result<T, Box<dyn Any + Send + 'static>>;
 const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 5000 });
 
 /// The children of one scope. They and the scope share it, for a child's last step is to say here that it has ended.
-pub(super) struct Ledger {
+pub(super) struct Roll {
     state: Mutex<State>,
     /// Notified when the last child has ended.
     all_ended: Condvar,
@@ -59,8 +59,8 @@ pub(super) trait Untaken: Send + Sync {
 pub(super) struct Slot<T> {
     stage: Mutex<Stage<T>>,
     filled: Condvar,
-    ledger: Arc<Ledger>,
-    /// The slot's key in the ledger.
+    roll: Arc<Roll>,
+    /// The slot's key in the roll.
     number: u64,
     spawned_at: &'static Location<'static>,
 }
@@ -69,14 +69,14 @@ enum Stage<T> {
     /// The child runs; a task may wait for its output.
     Empty(Option<Waker>),
     Filled(Outcome<T>),
-    /// The output was taken, or nobody wants it. The slot has left the ledger.
+    /// The output was taken, or nobody wants it. The slot has left the roll.
     Gone,
 }
 
-impl Ledger {
+impl Roll {
     #[track_caller]
     pub(super) fn here() -> Arc<Self> {
-        Arc::new(Ledger {
+        Arc::new(Roll {
             state: Mutex::default(),
             all_ended: Condvar::new(),
             has_begun: AtomicBool::new(false),
@@ -136,17 +136,17 @@ impl Ledger {
 
 impl<T> Slot<T> {
     /// Makes the slot of one more child, and counts the child as running until [`close`](Self::close). `erase` makes the
-    /// slot one that the ledger may keep.
+    /// slot one that the roll may keep.
     #[track_caller]
     pub(super) fn open(
-        ledger: &Arc<Ledger>,
+        roll: &Arc<Roll>,
         erase: impl FnOnce(Arc<Self>) -> Arc<dyn Untaken>,
     ) -> Arc<Self> {
-        let mut state = ledger.state.lock();
+        let mut state = roll.state.lock();
         let slot = Arc::new(Slot {
             stage: Mutex::new(Stage::Empty(None)),
             filled: Condvar::new(),
-            ledger: Arc::clone(ledger),
+            roll: Arc::clone(roll),
             number: state.n_opened,
             spawned_at: Location::caller(),
         });
@@ -158,8 +158,8 @@ impl<T> Slot<T> {
 
     /// The child is polled.
     pub(super) fn begin(&self) {
-        if !self.ledger.has_begun.load(Relaxed) {
-            self.ledger.has_begun.store(true, Relaxed);
+        if !self.roll.has_begun.load(Relaxed) {
+            self.roll.has_begun.store(true, Relaxed);
         }
     }
 
@@ -181,12 +181,12 @@ impl<T> Slot<T> {
 
     /// The child has ended. The scope may be gone when this returns.
     pub(super) fn close(slot: Arc<Self>) {
-        let ledger = Arc::clone(&slot.ledger);
+        let roll = Arc::clone(&slot.roll);
         drop(slot);
-        let mut state = ledger.state.lock();
+        let mut state = roll.state.lock();
         state.n_running -= 1;
         if state.n_running == 0 {
-            ledger.all_ended.notify_all();
+            roll.all_ended.notify_all();
         }
     }
 
@@ -198,7 +198,7 @@ impl<T> Slot<T> {
     pub(super) fn wait(&self) -> Outcome<T> {
         let mut stage = self.stage.lock();
         while matches!(*stage, Stage::Empty(_)) {
-            stage = self.ledger.wait(&self.stage, stage, &self.filled);
+            stage = self.roll.wait(&self.stage, stage, &self.filled);
         }
         self.take(stage)
     }
@@ -247,17 +247,13 @@ impl<T> Slot<T> {
         };
         let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        self.ledger
-            .state
-            .lock()
-            .failure
-            .get_or_insert(Failure { spawned_at: self.spawned_at, text });
+        self.roll.state.lock().failure.get_or_insert(Failure { spawned_at: self.spawned_at, text });
         contain(|| drop(payload));
     }
 
-    /// Takes the slot out of the ledger. Whoever makes the stage `Gone`, once.
+    /// Takes the slot out of the roll. Whoever makes the stage `Gone`, once.
     fn leave(&self) {
-        let slot = self.ledger.state.lock().slots.remove(&self.number);
+        let slot = self.roll.state.lock().slots.remove(&self.number);
         drop(slot); // Unlocked, although the caller keeps the slot alive.
     }
 }
@@ -295,12 +291,12 @@ mod tests {
 
     #[test]
     fn a_long_wait_for_children_that_nobody_polls_is_spoken_of_once() {
-        let ledger = Ledger::here();
-        let slot = Slot::open(&ledger, |slot: Arc<Slot<()>>| slot);
+        let roll = Roll::here();
+        let slot = Slot::open(&roll, |slot: Arc<Slot<()>>| slot);
         let poller = std::thread::spawn({
-            let ledger = Arc::clone(&ledger);
+            let roll = Arc::clone(&roll);
             move || {
-                while !ledger.has_begun.load(Relaxed) {
+                while !roll.has_begun.load(Relaxed) {
                     std::thread::yield_now();
                 }
                 slot.begin();
@@ -308,8 +304,8 @@ mod tests {
                 Slot::close(slot);
             }
         });
-        ledger.settle();
+        roll.settle();
         poller.join().expect("it does not panic");
-        assert!(ledger.take_failure().is_none());
+        assert!(roll.take_failure().is_none());
     }
 }

@@ -7,17 +7,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
-    /// The future of a scope. Dropped in place as soon as it is done.
-    pub(super) struct Once<F> {
+    /// A future that users await. Dropped in place as soon as it is done.
+    pub(crate) struct Once<F> {
         #[pin]
         future: Option<F>,
-        opened_at: &'static Location<'static>,
+        what: &'static str,
+        place: &'static Location<'static>,
     }
 }
 
 impl<F> Once<F> {
-    pub(super) fn new(opened_at: &'static Location<'static>, future: F) -> Self {
-        Once { future: Some(future), opened_at }
+    /// `what` is what the user called, and the caller is where. For the message.
+    #[track_caller]
+    pub(crate) fn new(what: &'static str, future: F) -> Self {
+        Once { future: Some(future), what, place: Location::caller() }
     }
 }
 
@@ -29,8 +32,8 @@ impl<F: Future> Future for Once<F> {
         let mut this = self.project();
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             panic!(
-                "the scope of the task group opened at {} was polled again after it had ended; await it once",
-                this.opened_at
+                "the {} of {} was polled again after it had ended; await it once",
+                this.what, this.place
             );
         };
         let output = ready!(future.poll(cx));
