@@ -288,6 +288,25 @@ pub fn is_due_outside(at: Instant) -> bool {
     deadline_of_frames().0.is_some_and(|outer| outer <= at)
 }
 
+/// Whether nothing that adds a fact is closer around the poll in progress than `scope`. As
+/// [`current`](super::current)`().facts().next()`, without a count.
+pub fn is_innermost(scope: &dyn Scope) -> bool {
+    let is_scope = |fact: &Fact| match fact {
+        Fact::Scope(other) => std::ptr::addr_eq(Arc::as_ptr(other), scope),
+        _ => false,
+    };
+    let mut next = innermost();
+    while let Some(entered) = next {
+        // SAFETY: as in `innermost`.
+        let entered = unsafe { entered.as_ref() };
+        if let Some(fact) = entered.fact() {
+            return is_scope(fact);
+        }
+        next = entered.outer();
+    }
+    context::with_inherited(|own| own.facts().next().is_some_and(is_scope))
+}
+
 /// Whether the poll in progress is surrounded by `scope`, in its own task or as what the task inherited.
 pub fn is_inside(scope: &dyn Scope) -> bool {
     let scope = std::ptr::from_ref(scope).cast::<()>();
@@ -299,27 +318,52 @@ pub fn is_inside(scope: &dyn Scope) -> bool {
 
 /// What is spawned by the poll in progress inherits.
 pub(super) fn surroundings() -> Surroundings {
-    of(innermost())
+    kept_surroundings().unwrap_or_else(|| {
+        let frames: Vec<_> = facts().collect();
+        frames.into_iter().rev().fold(context::inherited(), |outer, (frame, fact)| {
+            let kept = frame.look(|kept| kept.surroundings.borrow().clone()).flatten();
+            if let Some(kept) = kept.filter(|kept| kept.is_right_inside(&outer)) {
+                return kept;
+            }
+            let made = Surroundings::new(Link { fact: fact.clone(), outer });
+            let stale =
+                frame.look_or_make(|kept| kept.surroundings.borrow_mut().replace(made.clone()));
+            drop(stale); // Here and not in there, for the last holder of a context value drops it.
+            made
+        })
+    })
+}
+
+/// What the innermost frame keeps for those that inherit, if it is still right: a future may have been moved out of what
+/// surrounded it, into something else.
+fn kept_surroundings() -> Option<Surroundings> {
+    let mut frames = facts();
+    let innermost = frames.next()?.0.look(|kept| kept.surroundings.borrow().clone()).flatten()?;
+    let mut inner = &innermost;
+    for (frame, _) in frames {
+        let outer = inner.outer()?;
+        let is_kept =
+            |kept: &Kept| kept.surroundings.borrow().as_ref().is_some_and(|own| own.is(outer));
+        if !frame.look(is_kept)? {
+            return None;
+        }
+        inner = outer;
+    }
+    context::with_inherited(|inherited| inner.is_right_inside(inherited)).then_some(innermost)
+}
+
+/// The frames around the poll in progress that add a fact, from the innermost to the outermost of the task.
+fn facts<'a>() -> impl Iterator<Item = (&'a Frame, &'a Fact)> {
+    // SAFETY: on the chain of this thread, so `enter` is up the stack and owns it; used while that lasts.
+    let first = innermost().map(|entered| unsafe { entered.as_ref() });
+    let frames =
+        std::iter::successors(first, |entered: &&Entered| entered.above.of_the_same_task());
+    frames.filter_map(|entered| Some((entered.frame(), entered.fact()?)))
 }
 
 fn innermost() -> Option<NonNull<Entered>> {
     let above = Above { frame: context::entered_frame(), task: context::polled_task() };
     above.of_the_same_task().map(NonNull::from)
-}
-
-fn of(entered: Option<NonNull<Entered>>) -> Surroundings {
-    // SAFETY: as in `innermost`.
-    let Some(entered) = entered.map(|entered| unsafe { entered.as_ref() }) else {
-        return context::inherited();
-    };
-    let Some(fact) = entered.fact() else { return of(entered.outer()) };
-    let frame = entered.frame();
-    if let Some(known) = frame.look(|kept| kept.surroundings.borrow().clone()).flatten() {
-        return known;
-    }
-    let made = Surroundings::new(Link { fact: fact.clone(), outer: of(entered.outer()) });
-    frame.look_or_make(|kept| *kept.surroundings.borrow_mut() = Some(made.clone()));
-    made
 }
 
 impl Entered {

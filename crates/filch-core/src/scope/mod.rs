@@ -18,7 +18,7 @@ mod surroundings;
 #[cfg(all(test, not(filch_loom)))]
 mod tests;
 
-pub use chain::{Frame, is_due_outside, is_inside, is_shielded, register};
+pub use chain::{Frame, is_due_outside, is_innermost, is_inside, is_shielded, register};
 pub use enclosed::Enclosed;
 pub use request::{Reason, Request, Urgency, Watch};
 pub use surroundings::{

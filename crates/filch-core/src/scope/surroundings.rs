@@ -54,6 +54,21 @@ impl Surroundings {
         Surroundings::new(Link { fact, outer: self.clone() })
     }
 
+    /// All but the innermost; `None` when there are none at all.
+    pub(super) fn outer(&self) -> Option<&Surroundings> {
+        self.0.as_deref().map(|link| &link.outer)
+    }
+
+    /// Whether they are the very same, not only alike.
+    pub(super) fn is(&self, other: &Surroundings) -> bool {
+        self.0.as_ref().map(Arc::as_ptr) == other.0.as_ref().map(Arc::as_ptr)
+    }
+
+    /// Whether they are one fact inside of exactly those.
+    pub(super) fn is_right_inside(&self, outer: &Surroundings) -> bool {
+        self.outer().is_some_and(|own| own.is(outer))
+    }
+
     /// From the innermost outwards.
     pub fn facts(&self) -> impl Iterator<Item = &Fact> {
         let mut next = self.0.as_deref();

@@ -75,6 +75,63 @@ fn what_is_inside_of_a_frame_sees_its_fact_and_what_is_outside_does_not() {
 }
 
 #[test]
+fn what_is_moved_into_another_frame_inherits_from_there() {
+    let facts = [value(1, 10), value(2, 20), value(3, 30), value(4, 40)];
+    let (mut first, mut second) = (Frame::new(), Frame::new());
+    let (mut around, mut moved) = (Frame::new(), Frame::new());
+    let all = || [1, 2, 3, 4].map(seen);
+    let inside = |outer: &mut Frame, fact, around: &mut Frame, moved: &mut Frame| {
+        let poll = || moved.enter(Some(&facts[3]), || (all(), all()));
+        let (once, again) = outer
+            .enter(Some(fact), || around.enter(None, || Frame::new().enter(Some(&facts[2]), poll)));
+        assert_eq!(once, again);
+        once
+    };
+    for _ in 0..2 {
+        let seen = inside(&mut first, &facts[0], &mut around, &mut moved);
+        assert_eq!(seen, [Some(10), None, Some(30), Some(40)]);
+        let seen = inside(&mut second, &facts[1], &mut around, &mut moved);
+        assert_eq!(seen, [None, Some(20), Some(30), Some(40)]);
+        let seen = moved.enter(Some(&facts[3]), all);
+        assert_eq!(seen, [None, None, None, Some(40)]);
+    }
+}
+
+#[test]
+fn what_is_moved_into_another_task_inherits_from_there() {
+    let toy = Toy::new();
+    let runtime = toy.runtime();
+    let (mine, fact) = (value(1, 10), value(2, 20));
+    let moved = Arc::new(Mutex::new(Frame::new()));
+    let poll = |moved: &Mutex<Frame>, fact: &Fact| {
+        moved.lock().expect("no panic").enter(Some(fact), || [1, 2].map(seen))
+    };
+    let first = Frame::new().enter(Some(&mine), || {
+        let (moved, fact) = (moved.clone(), fact.clone());
+        Spawn::on(runtime).spawn(async move {
+            assert_eq!(poll(&moved, &fact), [Some(10), Some(20)]);
+        })
+    });
+    toy.run_all();
+    let second = toy.spawn(async move { assert_eq!(poll(&moved, &fact), [None, Some(20)]) });
+    toy.run_all();
+    for task in [first, second] {
+        let poll = pin!(task).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(poll, Poll::Ready(Ok(()))));
+    }
+    toy.end();
+}
+
+#[test]
+fn what_is_kept_is_inherited_without_being_made_again() {
+    let fact = value(1, 10);
+    let (mut outer, mut inner) = (Frame::new(), Frame::new());
+    let mut current = || outer.enter(Some(&fact), || inner.enter(Some(&fact), super::current));
+    let before = current();
+    assert!(before.is(&current()));
+}
+
+#[test]
 fn a_panic_inside_leaves_the_frame() {
     let mut frame = Frame::new();
     let inside = || frame.enter(Some(&value(1, 10)), || panic!("inside"));

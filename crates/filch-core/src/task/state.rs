@@ -211,7 +211,7 @@ impl State {
         }
         // Why no Release: of this step and `claim` one is first, for both change one word.
         // ORDERING: [task-wake] Acquire as in `load`: the answer also counts the wakes that came after the load.
-        Snapshot(self.0.fetch_or(RUNNING, Relaxed))
+        Snapshot(self.0.fetch_or(RUNNING, Acquire))
     }
 
     /// Transition 4: the poll answered `Pending`.

@@ -3,7 +3,7 @@
 use super::state::Group;
 use filch_core::context;
 use filch_core::coop::{self, Budget};
-use filch_core::scope::Scope as _;
+use filch_core::scope::{self, Scope};
 use filch_core::task::{AbortHandle, Id, JoinError, JoinHandle};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -27,17 +27,17 @@ use std::task::{Context, Poll, Waker, ready};
 /// # Cancel safety
 /// Awaiting by reference may be dropped and begun again; no value is lost.
 pub struct Child<T> {
+    // Why no hold on the group: each child would count it twice, and only one without a value needs it.
     task: JoinHandle<Result<T, JoinError>>,
-    group: Arc<Group>,
     /// What became of it, if it has no value and was awaited.
     error: Option<Box<JoinError>>,
-    /// The end of its group, for which who awaits it waits then.
+    /// The end of the group that is about to end who awaits it.
     end: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
 }
 
 impl<T> Child<T> {
-    pub(super) fn new(task: JoinHandle<Result<T, JoinError>>, group: Arc<Group>) -> Self {
-        Child { task, group, error: None, end: None }
+    pub(super) fn new(task: JoinHandle<Result<T, JoinError>>) -> Self {
+        Child { task, error: None, end: None }
     }
 
     /// Waits for the child and gives its value, or why it has none.
@@ -130,21 +130,29 @@ impl<T> Child<T> {
         Poll::Ready(joined.and_then(|result| result))
     }
 
-    /// Pending while the code that calls may be about to end because the group does. For a child without a value.
+    /// Pending while the code that calls may be about to end because a group around it does, most often the child's own.
+    /// For a child without a value.
     pub(super) fn poll_end_of_group(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.group.request().is_urgent() || self.group.is_shielded_off() {
-            return Poll::Ready(());
-        }
-        let group = &self.group;
-        let end = self.end.get_or_insert_with(|| {
-            let group = Arc::clone(group);
-            Box::pin(async move { group.wait_until_over().await })
-        });
+        let Some(group) = group_about_to_end() else { return Poll::Ready(()) };
+        let end = self.end.get_or_insert_with(|| Box::pin(end_of(group)));
         end.as_mut().poll(cx)
     }
 
     pub(super) fn describe(&self) -> String {
         super::state::describe(&self.abort_handle())
+    }
+}
+
+/// The closest group that ends the code that calls, unless something in between shields that.
+fn group_about_to_end() -> Option<Arc<dyn Scope>> {
+    let here = scope::current();
+    let mut in_reach = here.scopes().take_while(|scope| !scope.is_shield());
+    in_reach.find(|scope| scope.as_any().is::<Group>() && scope.request().is_urgent()).cloned()
+}
+
+async fn end_of(group: Arc<dyn Scope>) {
+    if let Some(group) = group.as_any().downcast_ref::<Group>() {
+        group.wait_until_over().await;
     }
 }
 

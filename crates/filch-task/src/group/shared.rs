@@ -180,7 +180,7 @@ impl<E: Send + 'static> Shared<E> {
         let gate = self.limit.as_ref().map(Gate::queue);
         let future = Gated { future, gate };
         match self.group.spawn(&self.surroundings, spawn, future, report) {
-            Ok(task) => Child::new(task, Arc::clone(&self.group)),
+            Ok(task) => Child::new(task),
             Err(_) => panic!(
                 "a child was spawned in {}, which has ended; spawn while the scope's body or one of its children runs, \
                  or use filch::spawn for a task of its own",

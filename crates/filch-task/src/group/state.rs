@@ -249,10 +249,10 @@ impl Group {
     /// What a member inherits that is spawned here: the group's surroundings, and the context values between the group and
     /// the caller.
     fn inherited(&self, own: &Surroundings) -> Surroundings {
-        let here = scope::current();
-        if here.facts().next().is_some_and(|fact| self.is_fact(fact)) {
-            return here;
+        if scope::is_innermost(self) {
+            return own.clone();
         }
+        let here = scope::current();
         if !here.facts().any(|fact| self.is_fact(fact)) {
             return own.clone();
         }
@@ -311,14 +311,6 @@ impl Group {
     /// What ended the group early, if anything did.
     pub(super) fn end(&self) -> Option<End> {
         self.state.lock().end
-    }
-
-    /// Whether something shields the code that calls from this group's end.
-    pub(super) fn is_shielded_off(&self) -> bool {
-        let here = scope::current();
-        let is_self = |scope: &Arc<dyn Scope>| ptr::addr_eq(Arc::as_ptr(scope), self);
-        let first = here.scopes().find(|scope| scope.is_shield() || is_self(scope));
-        first.is_some_and(|scope| !is_self(scope))
     }
 
     /// Whether the code that calls is a part of the body, which the group's own task polls.

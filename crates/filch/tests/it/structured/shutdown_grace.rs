@@ -3,10 +3,11 @@
 use crate::tools::{OnDrop, Witness, current_thread, eventually, workers};
 use crate::watchdog::{Watchdog, run_alone};
 use filch::runtime::{Builder, LocalRuntime, Runtime};
+use filch::sync::oneshot;
 use filch::task::{TaskGroup, defer_async, shield, yield_now};
 use filch::time::{Instant, sleep};
 use filch::{spawn, to_thread};
-use std::future::pending;
+use std::future::{pending, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
@@ -460,5 +461,120 @@ fn main_may_end_at_any_moment() {
         assert!(report.is_clean(), "round {round}: {report}");
         assert_eq!(n_deferred.load(SeqCst), n_done.load(SeqCst), "round {round}");
         assert_eq!(witness.n_alive(), 0, "round {round}");
+    }
+}
+
+/// No task is polled again after one that it waits for was ended with the runtime.
+#[test]
+fn the_end_of_a_runtime_is_no_failure_to_those_who_wait_for_what_it_ends() {
+    async fn busy() {
+        loop {
+            yield_now().await;
+        }
+    }
+    /// Counts when it has begun to wait, as the last step of that poll.
+    fn counted<F: Future + Unpin>(
+        n_waiting: Arc<AtomicUsize>,
+        mut future: F,
+    ) -> impl Future<Output = F::Output> {
+        poll_fn(move |cx| {
+            let poll = Pin::new(&mut future).poll(cx);
+            n_waiting.fetch_add(usize::from(poll.is_pending()), SeqCst);
+            poll
+        })
+    }
+    struct Sees(Arc<AtomicUsize>);
+    impl Drop for Sees {
+        fn drop(&mut self) {
+            self.0.fetch_add(usize::from(thread::panicking()), SeqCst);
+        }
+    }
+    let _watchdog = Watchdog::new();
+    for round in 0..300 {
+        let runtime = workers(2 + round % 3);
+        let n_panics = Arc::new(AtomicUsize::new(0));
+        let n_waiting = Arc::new(AtomicUsize::new(0));
+        let wait = |future: Pin<Box<dyn Future<Output = ()> + Send>>| {
+            let sees = Sees(n_panics.clone());
+            drop(spawn(async move {
+                let _sees = sees;
+                future.await;
+            }));
+        };
+        runtime.block_on(async {
+            for _ in 0..20 {
+                wait(Box::pin(async { drop(filch::gather((0..8).map(|_| busy())).await) }));
+                wait(Box::pin(async {
+                    drop(
+                        filch::try_gather((0..2).map(|_| async { Err::<(), _>(busy().await) }))
+                            .await,
+                    )
+                }));
+                wait(Box::pin(async { filch::task::race((0..2).map(|_| busy())).await }));
+                wait(Box::pin(async {
+                    drop(TaskGroup::scope(async |tg| Ok(tg.spawn(busy()).await)).await);
+                }));
+                let n = n_waiting.clone();
+                wait(Box::pin(async move {
+                    counted(n, spawn(busy())).await.expect("it is not ended before this");
+                }));
+                let n = n_waiting.clone();
+                wait(Box::pin(async move {
+                    let (sender, receiver) = oneshot::channel::<()>();
+                    spawn(async move {
+                        busy().await;
+                        drop(sender);
+                    });
+                    counted(n, receiver).await.expect("it is not ended before this");
+                }));
+                // These meet a runtime that takes no more tasks.
+                wait(Box::pin(async {
+                    loop {
+                        filch::gather((0..2).map(|_| yield_now())).await;
+                    }
+                }));
+                wait(Box::pin(async {
+                    let endless = TaskGroup::scope(async |tg| {
+                        for _ in 0_u64.. {
+                            tg.spawn(async {}).await;
+                        }
+                        Ok(())
+                    });
+                    drop(endless.await);
+                }));
+            }
+            while n_waiting.load(SeqCst) < 40 {
+                yield_now().await;
+            }
+            for _ in 0..round % 50 {
+                yield_now().await;
+            }
+        });
+        let report = runtime.shutdown(LONG);
+        assert!(report.is_clean(), "round {round}: {report}");
+        assert_eq!(n_panics.load(SeqCst), 0, "round {round}");
+    }
+}
+
+#[test]
+fn a_call_that_blocks_and_was_aborted_awaits_what_it_starts() {
+    let _watchdog = Watchdog::new();
+    for make in FLAVORS {
+        let runtime = make();
+        let handle = runtime.handle().clone();
+        let (go, gone) = mpsc::channel();
+        let (begun, has_begun) = mpsc::channel();
+        let call = runtime.spawn_blocking(move || {
+            begun.send(()).expect("the test waits");
+            gone.recv().expect("the test says so");
+            let local = LocalRuntime::new().expect("the system has threads");
+            let there = handle.block_on(filch::gather((1..3).map(ready)));
+            (local.block_on(filch::gather((1..3).map(ready))), there)
+        });
+        has_begun.recv().expect("it begins");
+        call.abort();
+        go.send(()).expect("it waits");
+        let gathered = runtime.block_on(call).expect("it ran");
+        assert_eq!(gathered, (vec![1, 2], vec![1, 2]));
     }
 }

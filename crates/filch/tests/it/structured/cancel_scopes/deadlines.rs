@@ -4,6 +4,7 @@ use super::{detach, on_each, secs, settle};
 use crate::tools::{Witness, workers};
 use crate::watchdog::Watchdog;
 use filch::spawn;
+use filch::sync::oneshot;
 use filch::task::{
     CancelScope, checkpoint, deadline, fail_after, fail_at, move_on_after, move_on_at,
 };
@@ -276,4 +277,20 @@ fn a_loop_with_checkpoints_can_be_ended() {
             assert_eq!(endless.await, None::<()>);
         });
     }
+}
+
+#[test]
+fn what_is_carried_out_of_a_deadline_does_not_hand_it_on() {
+    on_each(|| async {
+        let (go, has_gone) = oneshot::channel();
+        let far = Instant::now() + secs(100);
+        let mut work = Box::pin(timeout_at(far, async {
+            assert_ne!(spawn(async { deadline() }).await.expect("it ends well"), Some(far));
+            has_gone.await.expect("it is told");
+            spawn(async { deadline() }).await.expect("it ends well")
+        }));
+        timeout(secs(1), work.as_mut()).await.expect_err("it waits");
+        go.send(()).expect("it waits");
+        assert_eq!(work.await, Ok(Some(far)));
+    });
 }
