@@ -70,7 +70,6 @@ impl<T> AsCompleted<T> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let Some(children) = &self.children else { return Poll::Ready(None) };
         let unit = ready!(coop::poll_proceed(cx));
-        ready!(children.poll_wanted());
         loop {
             // Why before the look: whoever has ended has left its output. One that was aborted from elsewhere has none.
             let have_ended = self.batch.is_empty() && children.poll_ended(cx).is_ready();
@@ -83,6 +82,7 @@ impl<T> AsCompleted<T> {
                 return Poll::Ready(Some(outcome.unwrap_or_else(|payload| resume_unwind(payload))));
             }
             if have_ended {
+                ready!(children.poll_wanted()); // Only for outputs that will never come.
                 unit.made_progress();
                 self.children = None;
                 self.n_left = 0;

@@ -109,18 +109,22 @@ impl Children {
         assert!(
             self.is_in_place(),
             "the children of {} were ended together with what surrounded them where they were started, and are awaited \
-             elsewhere; await them there, or use a JoinSet",
+             elsewhere or behind a shield; await them there, or use a JoinSet",
             self.opened_at
         );
         Poll::Pending
     }
 
-    /// Whether the code that calls is surrounded by what surrounded the start.
+    /// Whether the code that calls is surrounded by what surrounded the start, without a shield in between: then it ends
+    /// with the children.
     fn is_in_place(&self) -> bool {
         let here = scope::current();
-        let mut around = self.outside.facts().take(1);
+        let around = self.outside.facts().next();
+        let is_around = |fact: &&Fact| around.is_some_and(|around| std::ptr::eq(*fact, around));
+        let is_shield = |fact: &Fact| matches!(fact, Fact::Scope(scope) if scope.is_shield());
         self.opened_by == context::task_id()
-            && around.all(|fact| here.facts().any(|other| std::ptr::eq(fact, other)))
+            && (around.is_none() || here.facts().any(|fact| is_around(&fact)))
+            && !here.facts().take_while(|fact| !is_around(fact)).any(is_shield)
     }
 
     /// Lets the children go on as tasks of their own.

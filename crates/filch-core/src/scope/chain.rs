@@ -295,16 +295,10 @@ pub fn is_innermost(scope: &dyn Scope) -> bool {
         Fact::Scope(other) => std::ptr::addr_eq(Arc::as_ptr(other), scope),
         _ => false,
     };
-    let mut next = innermost();
-    while let Some(entered) = next {
-        // SAFETY: as in `innermost`.
-        let entered = unsafe { entered.as_ref() };
-        if let Some(fact) = entered.fact() {
-            return is_scope(fact);
-        }
-        next = entered.outer();
+    match facts().next() {
+        Some((_, fact)) => is_scope(fact),
+        None => context::with_inherited(|own| own.facts().next().is_some_and(is_scope)),
     }
-    context::with_inherited(|own| own.facts().next().is_some_and(is_scope))
 }
 
 /// Whether the poll in progress is surrounded by `scope`, in its own task or as what the task inherited.

@@ -250,3 +250,19 @@ fn what_is_ended_while_a_shield_beside_it_goes_on_gives_nothing() {
         });
     });
 }
+
+#[test]
+fn children_that_an_outer_end_took_are_not_awaited_for_ever_behind_a_shield() {
+    on_each_stopped(|runtime| {
+        let task = runtime.spawn(async {
+            let behind_a_shield = async {
+                let mut naps = as_completed([sleep(HOUR)]);
+                let shield = CancelScope::new().shield(true);
+                shield.run(async move { naps.next().await.is_some() }).await.is_ok()
+            };
+            timeout(SECOND, behind_a_shield).await.is_ok()
+        });
+        let error = runtime.block_on(task).expect_err("it says that they were ended");
+        assert!(error.is_panic());
+    });
+}
