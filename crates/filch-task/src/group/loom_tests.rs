@@ -35,7 +35,7 @@ fn assert_rejected(name: &str) {
 }
 
 fn group() -> Arc<Group> {
-    Group::open(Opening { name: None, deadline: None, opened_at: Location::caller() })
+    Group::open(Opening { name: None, deadline: None, opened_at: Location::caller() }, Box::new(()))
 }
 
 /// Lets `n` members in.

@@ -98,7 +98,7 @@ fn a_runtime_dropped_by_its_own_task_ends() {
         });
         told.recv().expect("the drop does not block");
         eventually(|| witness.n_alive() == 0);
-        assert!(handle.tasks().is_empty());
+        eventually(|| handle.tasks().is_empty()); // A task leaves the list after its future is dropped.
     }
 }
 
