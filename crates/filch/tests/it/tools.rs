@@ -99,3 +99,9 @@ impl<F: FnMut()> Drop for OnDrop<F> {
         (self.0)();
     }
 }
+
+/// Whether an address sanitizer runs with the test. It keeps freed memory for a while and moves variables off the stack, so
+/// that neither the size of a process nor the address of a variable says anything then.
+pub(crate) fn is_under_asan() -> bool {
+    std::env::var_os("ASAN_OPTIONS").is_some()
+}

@@ -211,7 +211,7 @@ fn a_million_short_children() {
     });
     let grown = resident_kilobytes().saturating_sub(before);
     // Were the tasks kept, they would take ten times as much.
-    assert!(grown < 20_000, "it has grown by {grown} kB");
+    assert!(crate::tools::is_under_asan() || grown < 20_000, "it has grown by {grown} kB");
 }
 
 /// How much memory the process has in use. Zero where the system does not say.
