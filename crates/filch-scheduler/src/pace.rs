@@ -1,9 +1,8 @@
 //! Whether queued work is worth another worker: waking one costs about 20 µs, as much as hundreds of tiny polls.
 //!
-//! A worker estimates how long its queue will last: length times the mean duration of its polls, what they queue
-//! counted as work of theirs. The clock is read only
-//! while somebody is parked and something is queued, and the rarer the shorter the polls are. Work that outlasts the
-//! estimate is the lookout's to notice (design 0004).
+//! A worker estimates how long its queue will last: length times the mean duration of its polls, what they queue counted
+//! as work of theirs. The clock is read only while somebody is parked and something is queued, and the rarer the shorter
+//! the polls are. Work that outlasts the estimate is the lookout's to notice (design 0004).
 
 use filch_core::sys::Instant;
 use std::cell::Cell;

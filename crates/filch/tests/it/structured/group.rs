@@ -10,39 +10,15 @@ mod overlapping;
 mod rules;
 mod types;
 
-use crate::watchdog::Watchdog;
-use filch::runtime::{Builder, Runtime};
+use crate::tools::{on_each_stopped as on_each, stopped};
 use filch::task::yield_now;
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
-}
-
-/// A runtime of each kind with a stopped clock.
-fn stopped() -> Vec<Runtime> {
-    let mut builders = vec![Builder::new_current_thread()];
-    builders.extend([1, 2].map(|n_workers| {
-        let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(n_workers);
-        builder
-    }));
-    let build = |mut builder: Builder| builder.start_paused(true).build();
-    builders.into_iter().map(|builder| build(builder).expect("the system has threads")).collect()
-}
-
-/// Runs the test on each of them, as the root and as a task.
-fn on_each<F: Future<Output = ()> + Send + 'static>(test: impl Fn() -> F) {
-    let _watchdog = Watchdog::new();
-    for runtime in stopped() {
-        runtime.block_on(test());
-        let task = runtime.spawn(test());
-        runtime.block_on(task).expect("the test does not panic");
-    }
 }
 
 /// Lets everything run that can run without time passing.
