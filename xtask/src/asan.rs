@@ -81,5 +81,7 @@ fn sanitized(folder: &Path, args: &[&str]) -> Result<Command, Trouble> {
     command.args(["--target", TARGET]).env("CARGO_TARGET_DIR", folder);
     command.env("RUSTFLAGS", "-Zsanitizer=address -Zrandomize-layout");
     command.env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_init_order=1");
+    // Why a quarter: each case takes four times as long, and the step `test` runs them all.
+    command.env("PROPTEST_CASES", "64");
     Ok(command)
 }

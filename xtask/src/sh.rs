@@ -92,14 +92,15 @@ fn run_tests(command: &mut Command) -> Outcome {
     command.stdout(Stdio::piped());
     let mut child = start(command)?;
     let stdout = child.stdout.take().expect("stdout is piped");
-    let reader = thread::spawn(move || count_tests(stdout));
+    let reader = thread::spawn(move || read_tests(stdout));
     let status = wait(child, TEST_LIMIT);
-    let mut tally = reader.join().expect("the reader does not panic");
+    let (mut tally, failures) = reader.join().expect("the reader does not panic");
     match status.and_then(|status| check(command, status)) {
         // Why: a model that must fail runs in a process of its own, whose summary may come through.
         Ok(()) => Ok(Tally { failed: 0, ..tally }),
         Err(Trouble::Failed { why, .. }) => {
             tally.failed = tally.failed.max(1);
+            let why = if failures.is_empty() { why } else { failures.join(", ") };
             Err(Trouble::Failed { tally, why })
         }
         Err(missing) => Err(missing),
@@ -232,14 +233,19 @@ fn parent(process: u32) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn count_tests(stdout: impl Read) -> Tally {
-    let mut tally = Tally::NONE;
+/// Shows what libtest writes; the sum of its summaries, and the names in its lists of failures.
+fn read_tests(stdout: impl Read) -> (Tally, Vec<String>) {
+    let (mut tally, mut failures) = (Tally::NONE, Vec::new());
+    let mut is_in_list = false;
     for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
         tally = tally + Tally::from_summary(&line).unwrap_or_default();
+        let name = line.strip_prefix("    ").filter(|_| is_in_list);
+        failures.extend(name.map(str::to_owned));
+        is_in_list = line == "failures:" || name.is_some();
     }
-    tally
+    (tally, failures)
 }
 
 fn read_beside(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
@@ -259,6 +265,14 @@ mod tests {
         let mut command = program("sh", ["-c", "sleep 1000 & wait"]);
         let ended = output_within(&mut command, Duration::from_millis(200));
         assert!(matches!(ended, Err(Trouble::Failed { why, .. }) if why.contains("no end after")));
+    }
+
+    #[test]
+    fn the_names_of_failed_tests_are_read() {
+        let stdout = "failures:\n\n---- a::b stdout ----\n    indented\n\nfailures:\n    a::b\n    c\n\n\
+                      test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured\n";
+        let (tally, failures) = read_tests(stdout.as_bytes());
+        assert_eq!((tally.failed, failures), (2, vec!["a::b".to_owned(), "c".to_owned()]));
     }
 
     #[test]

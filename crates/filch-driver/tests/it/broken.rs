@@ -11,6 +11,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,7 +131,31 @@ impl Driver for Broken {
     }
 }
 
-#[track_caller]
+/// Each fault, the driver it is put on, and the check that must see it.
+const REJECTED: &[(Choice, Fault, &str)] = &[
+    (Choice::Epoll, Fault::CutsKeys, "keys_come_back_whole"),
+    (Choice::Epoll, Fault::IgnoresWriters, "each_direction_is_reported"),
+    (Choice::Epoll, Fault::WatchesTooMuch, "only_what_was_asked_is_reported"),
+    (Choice::Epoll, Fault::NeverForgets, "an_ended_registration_is_silent"),
+    (Choice::Epoll, Fault::RoundsDown, "a_limit_is_kept"),
+    (Choice::Epoll, Fault::IsDeaf, "an_unpark_ends_a_turn_that_waits"),
+    (Choice::Epoll, Fault::NeverRests, "an_unpark_ends_one_turn_only"),
+    (Choice::Epoll, Fault::RepeatsItself, "readiness_is_reported_once_until_it_changes"),
+    (Choice::Epoll, Fault::HoldsItsLock, "a_turn_that_waits_hinders_nobody"),
+    (Choice::Epoll, Fault::KeepsOneRequest, "a_report_leaves_the_other_direction_asked"),
+    (Choice::Polling, Fault::Boasts, "a_half_closed_peer_wakes_the_reader"),
+];
+
+#[test]
+fn each_fault_is_rejected() {
+    // Why beside each other: what is waited for in vain is waited for long.
+    thread::scope(|scope| {
+        for (choice, fault, check) in REJECTED {
+            scope.spawn(|| assert_rejected(*choice, *fault, check));
+        }
+    });
+}
+
 fn assert_rejected(choice: Choice, fault: Fault, by: &str) {
     let (_, check) = CHECKS.iter().find(|(name, _)| *name == by).expect("there is such a check");
     let make = || {
@@ -141,29 +166,4 @@ fn assert_rejected(choice: Choice, fault: Fault, by: &str) {
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| check(&make)));
     assert!(outcome.is_err(), "{by} does not see that a driver {fault:?}");
-}
-
-macro_rules! rejected {
-    ($($test:ident: $choice:ident, $fault:ident, $check:ident;)*) => {
-        $(
-            #[test]
-            fn $test() {
-                assert_rejected(Choice::$choice, Fault::$fault, stringify!($check));
-            }
-        )*
-    };
-}
-
-rejected! {
-    a_driver_that_cuts_keys: Epoll, CutsKeys, keys_come_back_whole;
-    a_driver_that_ignores_writers: Epoll, IgnoresWriters, each_direction_is_reported;
-    a_driver_that_watches_too_much: Epoll, WatchesTooMuch, only_what_was_asked_is_reported;
-    a_driver_that_never_forgets: Epoll, NeverForgets, an_ended_registration_is_silent;
-    a_driver_that_rounds_down: Epoll, RoundsDown, a_limit_is_kept;
-    a_driver_that_is_deaf: Epoll, IsDeaf, an_unpark_ends_a_turn_that_waits;
-    a_driver_that_never_rests: Epoll, NeverRests, an_unpark_ends_one_turn_only;
-    a_driver_that_repeats_itself: Epoll, RepeatsItself, readiness_is_reported_once_until_it_changes;
-    a_driver_that_holds_its_lock: Epoll, HoldsItsLock, a_turn_that_waits_hinders_nobody;
-    a_driver_that_keeps_one_request: Epoll, KeepsOneRequest, a_report_leaves_the_other_direction_asked;
-    a_driver_that_boasts: Polling, Boasts, a_half_closed_peer_wakes_the_reader;
 }

@@ -8,13 +8,15 @@ mod global;
 mod idle;
 mod local;
 mod macros;
+#[path = "../shared/random.rs"]
 mod random;
 mod shutdown;
 mod stall;
 mod streams;
-mod structured;
 mod suite;
 mod sync;
 mod task;
+#[path = "../shared/tools.rs"]
 mod tools;
+#[path = "../shared/watchdog.rs"]
 mod watchdog;

@@ -4,7 +4,7 @@ use std::env;
 use std::process::{Command, Output, abort};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// No test takes this long, however busy the machine is.
 const TOO_LONG: Duration = Duration::from_secs(120);
@@ -34,14 +34,12 @@ impl Watchdog {
 /// What an ignored test of this binary did in a process of its own.
 pub(crate) struct Alone {
     pub(crate) stderr: String,
-    pub(crate) took: Duration,
 }
 
 /// Runs an ignored test of this binary in a process of its own, with `variables` set, and expects it to pass.
 #[track_caller]
 pub(crate) fn run_alone(test: &str, variables: &[(&str, &str)]) -> Alone {
     let _watchdog = Watchdog::new();
-    let begin = Instant::now();
     let output = Command::new(env::current_exe().expect("a test has a path"))
         .args(["--ignored", "--exact", test, "--nocapture", "--test-threads=1"])
         .env_remove("RUST_BACKTRACE")
@@ -52,5 +50,5 @@ pub(crate) fn run_alone(test: &str, variables: &[(&str, &str)]) -> Alone {
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{test} failed alone: {status}\n{stdout}\n{stderr}");
     assert!(stdout.contains("1 passed"), "{test} does not exist\n{stdout}");
-    Alone { stderr: stderr.into_owned(), took: begin.elapsed() }
+    Alone { stderr: stderr.into_owned() }
 }

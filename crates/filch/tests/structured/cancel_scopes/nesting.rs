@@ -1,7 +1,8 @@
 //! Scopes in scopes: who wins, and how deep it goes.
 
 use super::{Tally, detach, on_each, secs, settle};
-use crate::tools::{OnDrop, current_thread, is_under_asan};
+use crate::sanitizer::is_under_asan;
+use crate::tools::{OnDrop, current_thread};
 use crate::watchdog::Watchdog;
 use filch::task::{CancelScope, GroupError, TaskGroup, cancelled, move_on_after};
 use filch::time::{Instant, sleep, timeout};

@@ -114,7 +114,7 @@ fn a_child_in_a_poll_on_another_thread_is_waited_for() {
 
 #[test]
 fn after_five_seconds_the_wait_names_the_child() {
-    let alone = run_alone("structured::group::dropped::a_drop_that_waits_long", &[]);
+    let alone = run_alone("group::dropped::a_drop_that_waits_long", &[]);
     let said = &alone.stderr;
     assert!(said.contains("waited for more than 5s to drop the task group \"slow\""), "{said}");
     assert!(said.contains("still in a poll: task") && said.contains("\"sluggard\""), "{said}");

@@ -6,7 +6,7 @@ mod ends;
 mod nesting;
 mod shields;
 
-use crate::tools::{on_each_stopped as on_each, stopped};
+use crate::clocks::{on_each_stopped as on_each, stopped};
 use filch::spawn;
 use filch::time::{Duration, sleep};
 use std::future::Future;

@@ -1,6 +1,7 @@
 //! Clean-up that is run whatever happens.
 
 use super::{Tally, on_each, secs, settle};
+use crate::sanitizer::forget;
 use crate::tools::{Witness, text_of};
 use filch::spawn;
 use filch::task::{
@@ -193,7 +194,7 @@ fn a_panic_of_a_clean_up_that_is_run_in_place_passes_through_and_it_is_not_run_a
 fn a_forgotten_guard_does_nothing() {
     on_each(|| async {
         let tally = Tally::default();
-        std::mem::forget(defer_async(clean_up(tally.clone())));
+        forget(defer_async(clean_up(tally.clone())));
         settle().await;
         assert!(tally.all().is_empty());
     });

@@ -10,7 +10,7 @@ mod overlapping;
 mod rules;
 mod types;
 
-use crate::tools::{on_each_stopped as on_each, stopped};
+use crate::clocks::{on_each_stopped as on_each, stopped};
 use filch::task::yield_now;
 use std::fmt;
 use std::time::Duration;

@@ -102,7 +102,7 @@ fn what_canceled_tasks_defer_is_done_before_the_runtime_has_ended() {
 
 #[test]
 fn run_returns_when_deferred_work_is_done() {
-    run_alone("structured::shutdown_grace::run_defers", &[]);
+    run_alone("shutdown_grace::run_defers", &[]);
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn plain_tasks_spawned_while_the_rest_is_dropped_are_canceled() {
 
 #[test]
 fn a_runtime_that_drops_unfinished_work_says_so_on_stderr() {
-    let alone = run_alone("structured::shutdown_grace::unfinished_work", &[]);
+    let alone = run_alone("shutdown_grace::unfinished_work", &[]);
     let text = &alone.stderr;
     assert!(text.contains("runtime \"late\" ended and dropped it, unfinished after"), "{text}");
     assert!(text.contains("shutdown_grace.rs:"), "{text}");

@@ -1,7 +1,7 @@
 //! Children of threads that wait: `scope_blocking`.
 
-use super::forget;
 use crate::random::Random;
+use crate::sanitizer::forget;
 use crate::tools::{OnDrop, Witness, current_thread, panic_of, text_of, workers};
 use crate::watchdog::Watchdog;
 use filch::runtime::{Builder, Runtime};

@@ -1,6 +1,7 @@
 //! Being canceled: before, while, after; at once and with a grace.
 
 use super::{Tally, detach, on_each, secs, settle, stopped};
+use crate::sanitizer::forget;
 use crate::tools::{Hand, OnDrop, Witness, panic_of, workers};
 use crate::watchdog::Watchdog;
 use filch::task::{CancelScope, JoinHandle, Reason, cancelled, yield_now};
@@ -433,8 +434,8 @@ fn a_panic_in_a_drop_passes_through() {
 fn forgotten_handles_do_nothing() {
     on_each(|| async {
         let scope = CancelScope::new();
-        std::mem::forget(scope.cancel());
-        std::mem::forget(scope.clone());
+        forget(scope.cancel());
+        forget(scope.clone());
         assert_eq!(scope.run(async { sleep(secs(1)).await }).await, Ok(()));
         let outcome = timeout(secs(1), async {
             let scope = CancelScope::after(secs(5));
@@ -444,7 +445,7 @@ fn forgotten_handles_do_nothing() {
                 Poll::Ready(())
             })
             .await;
-            std::mem::forget(forgotten);
+            forget(forgotten);
             sleep(secs(10)).await;
         });
         assert!(outcome.await.is_err());

@@ -1,6 +1,6 @@
 //! Children within one task: `local_scope`.
 
-use super::forget;
+use crate::sanitizer::forget;
 use crate::tools::{Hand, OnDrop, Witness, on_each_flavor, panic_of, workers};
 use crate::watchdog::Watchdog;
 use filch::TaskGroup;

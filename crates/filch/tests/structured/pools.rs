@@ -1,5 +1,6 @@
 //! Threads for calls that block and for work that computes.
 
+use crate::sanitizer::forget;
 use crate::tools::{Witness, current_thread, eventually, on_each_flavor, panic_of, workers};
 use crate::watchdog::{Watchdog, run_alone};
 use filch::runtime::{Builder, Handle, Pool, Runtime};
@@ -207,7 +208,7 @@ fn zero_compute_threads_are_refused() {
 
 #[test]
 fn the_environment_says_how_many_computations_run_at_a_time() {
-    let alone = "structured::pools::compute_threads_from_the_environment";
+    let alone = "pools::compute_threads_from_the_environment";
     run_alone(alone, &[("FILCH_COMPUTE_THREADS", "2")]);
 }
 
@@ -258,7 +259,7 @@ fn computations_stand_back_behind_the_workers() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_workers_that_a_computation_would_start_first_do_not_stand_back() {
-    run_alone("structured::pools::lazy_workers_and_a_computation", &[("FILCH_WORKERS", "3")]);
+    run_alone("pools::lazy_workers_and_a_computation", &[("FILCH_WORKERS", "3")]);
 }
 
 #[test]
@@ -510,7 +511,7 @@ fn a_call_that_keeps_its_runtime_entered_costs_the_pool_nothing() {
     let pool = Pool::new("kept", 1);
     for _ in 0..3 {
         one.block_on(async {
-            pool.run(|| std::mem::forget(Handle::current().enter())).await;
+            pool.run(|| forget(Handle::current().enter())).await;
             assert_eq!(pool.run(Handle::current).await, Handle::current());
         });
         two.block_on(async { assert_eq!(pool.run(Handle::current).await, Handle::current()) });

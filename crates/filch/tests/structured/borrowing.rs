@@ -1,0 +1,4 @@
+//! Children over borrowed data.
+
+mod blocking;
+mod local;
