@@ -4,7 +4,7 @@
 //! wake them, and to drop them in place; those of members that have ended are swept out when the list has doubled, so that
 //! a long-lived group stays as large as what lives in it.
 
-use super::count::{Count, Gone};
+use super::count::{Arrivals, Count, Gone};
 use super::member::{Member, Report, contain};
 use crossbeam_utils::CachePadded;
 use filch_core::context;
@@ -43,6 +43,9 @@ pub(crate) struct Group {
 
 struct State {
     phase: Phase,
+    arrivals: Arrivals,
+    /// Somebody waits for the end of the group, not only for a moment without members.
+    is_end_awaited: bool,
     n_adopted: usize,
     /// Members that live, and some that have ended.
     handles: Vec<AbortHandle>,
@@ -112,6 +115,8 @@ impl Group {
         let Opening { name, deadline, opened_at } = opening;
         let state = State {
             phase: Phase::Open,
+            arrivals: Arrivals::Apart(0),
+            is_end_awaited: false,
             n_adopted: 0,
             handles: Vec::new(),
             sweep_at: SWEPT_FROM,
@@ -157,7 +162,7 @@ impl Group {
 
     /// How many members live.
     pub(crate) fn len(&self) -> usize {
-        self.members.len()
+        self.members.len(&self.state.lock().arrivals)
     }
 
     /// Spawns a member. When the group is to end, its future is dropped at once and the handle answers "canceled".
@@ -214,7 +219,7 @@ impl Group {
         let mut state = self.state.lock();
         let is_open = state.phase == Phase::Open;
         if is_open {
-            self.members.add(members.len());
+            self.members.add(members.len(), &mut state.arrivals);
             state.handles.append(&mut handles);
             state.sweep_at = state.sweep_at.max(2 * state.handles.len());
         }
@@ -239,7 +244,7 @@ impl Group {
         }
         if phase.is_awaited() {
             // Why a canceled one as well: what its drop panics with belongs to the group.
-            self.members.add(1);
+            self.members.add(1, &mut state.arrivals);
         }
         drop(state);
         drop(swept); // Unlocked: it may free tasks.
@@ -289,7 +294,7 @@ impl Group {
     /// Ends the group, if nobody is left in it.
     pub(crate) fn try_end(&self) -> bool {
         let mut state = self.state.lock();
-        if !self.is_empty(&state) {
+        if !self.await_end(&mut state) {
             return false;
         }
         state.phase = Phase::Ended;
@@ -301,7 +306,13 @@ impl Group {
     }
 
     fn is_empty(&self, state: &State) -> bool {
-        self.members.len() == 0 && state.n_adopted == 0
+        self.members.len(&state.arrivals) == 0 && state.n_adopted == 0
+    }
+
+    /// Whether nobody is left. If somebody is, the last one wakes who awaits the end.
+    fn await_end(&self, state: &mut State) -> bool {
+        state.is_end_awaited = true;
+        self.members.complete(&mut state.arrivals) == 0 && state.n_adopted == 0
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -371,22 +382,39 @@ impl Group {
     pub(crate) async fn wait_until_empty(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if self.len() == 0 {
+            if self.await_emptiness() {
                 return;
             }
             emptied.await;
         }
     }
 
+    /// Whether no member lives. If one does, the last one tells those who wait for that.
+    fn await_emptiness(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_empty = self.members.complete(&mut state.arrivals) == 0;
+        // Why it is safe for the others who wait: they were told when the last one went, and look again.
+        if is_empty && !state.is_end_awaited {
+            self.members.count_apart(&mut state.arrivals);
+        }
+        is_empty
+    }
+
     /// Waits until the scope is over and every member gone.
     pub(super) async fn wait_until_over(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if !self.state.lock().phase.is_awaited() && self.len() == 0 {
+            if self.is_over() {
                 return;
             }
             emptied.await;
         }
+    }
+
+    fn is_over(&self) -> bool {
+        let mut state = self.state.lock();
+        state.is_end_awaited = true;
+        self.members.complete(&mut state.arrivals) == 0 && !state.phase.is_awaited()
     }
 
     /// Closes the group for good and hands out the members, to be dropped in place.
@@ -411,7 +439,7 @@ impl Group {
         // these locks are taken from the inside outwards only.
         let mut state = self.state.lock();
         let mut others = heirs.scopes().filter(|heir| !ptr::addr_eq(Arc::as_ptr(heir), self));
-        let n_left = self.members.bequeath() + state.n_adopted; // From here on each end waits for this lock.
+        let n_left = self.members.bequeath(&state.arrivals) + state.n_adopted; // From here on each end waits for this lock.
         if n_left == 0 {
             state.phase = Phase::Ended;
             return;
@@ -423,8 +451,14 @@ impl Group {
     #[cfg(all(test, filch_loom))]
     pub(super) fn bequeath_uncounted(&self, heir: Arc<dyn Scope>) {
         let mut state = self.state.lock();
-        self.members.bequeath();
+        self.members.bequeath(&state.arrivals);
         state.heir = Some(heir);
+    }
+
+    /// As [`try_end`](Self::try_end), for a model to reject: it looks and does not say that it waits.
+    #[cfg(all(test, filch_loom))]
+    pub(super) fn try_end_silently(&self) -> bool {
+        self.is_empty(&self.state.lock())
     }
 
     /// Tells the end of a member, or of an adopted task, to those who wait for it.
@@ -480,7 +514,7 @@ impl Scope for Group {
 
     fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.set_waker(cx.waker(), |state| &mut state.ender);
-        if self.is_empty(&self.state.lock()) { Poll::Ready(()) } else { Poll::Pending }
+        if self.await_end(&mut self.state.lock()) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn member_ended(&self) {
@@ -516,7 +550,7 @@ impl Scope for Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        debug_assert_eq!(self.members.len(), 0, "each member holds its group");
+        debug_assert_eq!(self.len(), 0, "each member holds its group");
     }
 }
 
@@ -524,7 +558,7 @@ impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group")
             .field("name", &self.name)
-            .field("members", &self.members)
+            .field("members", &self.len())
             .field("request", &*self.request)
             .field("opened_at", &format_args!("{}", self.opened_at))
             .finish()
