@@ -9,6 +9,7 @@ use std::time::Duration;
 use filch::io::{AsyncReadExt, AsyncWriteExt};
 use filch::runtime::{Builder, Runtime};
 
+use crate::http;
 use crate::rt::Rt;
 
 pub(crate) struct Filch(Runtime);
@@ -118,12 +119,30 @@ impl Rt for Filch {
     }
 
     async fn serve_echo(listener: TcpListener) {
-        listener.set_nonblocking(true).expect("a listening socket can be made non-blocking");
-        let listener =
-            filch::net::TcpListener::from_std(listener).expect("called inside the runtime");
+        let listener = listening(listener);
         while let Ok((stream, _)) = listener.accept().await {
             filch::spawn(echo(stream));
         }
+    }
+
+    async fn serve_once(listener: TcpListener) {
+        let listener = listening(listener);
+        while let Ok((stream, _)) = listener.accept().await {
+            filch::spawn(once(stream));
+        }
+    }
+
+    async fn serve_http(listener: TcpListener) {
+        let listener = listening(listener);
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            filch::spawn(http::serve(stream));
+        }
+    }
+
+    async fn run_true() {
+        let status = filch::process::Command::new("true").status().await;
+        assert!(status.expect("there is such a program").success());
     }
 
     fn mutex() -> Self::Mutex {
@@ -174,6 +193,11 @@ impl Rt for Filch {
     }
 }
 
+fn listening(listener: TcpListener) -> filch::net::TcpListener {
+    listener.set_nonblocking(true).expect("a listening socket can be made non-blocking");
+    filch::net::TcpListener::from_std(listener).expect("called inside the runtime")
+}
+
 async fn echo(mut stream: filch::net::TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut buffer = [0; 1024];
@@ -181,5 +205,12 @@ async fn echo(mut stream: filch::net::TcpStream) {
         if stream.write_all(&buffer[..n]).await.is_err() {
             return;
         }
+    }
+}
+
+async fn once(mut stream: filch::net::TcpStream) {
+    let mut buffer = [0; 64];
+    if stream.read_exact(&mut buffer).await.is_ok() {
+        let _ = stream.write_all(&buffer).await;
     }
 }

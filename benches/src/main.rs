@@ -7,7 +7,9 @@
 
 mod channels;
 mod countdown;
+mod descriptors;
 mod filch_rt;
+mod http;
 mod report;
 mod rt;
 mod signal;

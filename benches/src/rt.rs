@@ -83,6 +83,15 @@ pub(crate) trait Rt: Sized + Send + Sync + 'static {
     /// Accepts for ever, with a task per connection that sends back what it reads.
     fn serve_echo(listener: TcpListener) -> impl Future<Output = ()> + Send + 'static;
 
+    /// Accepts for ever, with a task per connection that sends one message back and hangs up.
+    fn serve_once(listener: TcpListener) -> impl Future<Output = ()> + Send + 'static;
+
+    /// Accepts for ever, with a task per connection on which hyper says hello over HTTP/1.1.
+    fn serve_http(listener: TcpListener) -> impl Future<Output = ()> + Send + 'static;
+
+    /// Starts the program `true` and awaits its end.
+    fn run_true() -> impl Future<Output = ()> + Send;
+
     /// A lock around zero.
     fn mutex() -> Self::Mutex;
 

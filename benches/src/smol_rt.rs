@@ -12,7 +12,9 @@ use std::time::Duration;
 use event_listener::Event;
 use smol::Timer;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol_hyper::rt::FuturesIo;
 
+use crate::http;
 use crate::rt::Rt;
 
 pub(crate) struct Smol;
@@ -124,11 +126,30 @@ impl Rt for Smol {
     }
 
     async fn serve_echo(listener: TcpListener) {
-        let listener = smol::net::TcpListener::try_from(listener)
-            .expect("a listening socket can be made non-blocking");
+        let listener = listening(listener);
         while let Ok((stream, _)) = listener.accept().await {
             smol::spawn(echo(stream)).detach();
         }
+    }
+
+    async fn serve_once(listener: TcpListener) {
+        let listener = listening(listener);
+        while let Ok((stream, _)) = listener.accept().await {
+            smol::spawn(once(stream)).detach();
+        }
+    }
+
+    async fn serve_http(listener: TcpListener) {
+        let listener = listening(listener);
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            smol::spawn(http::serve(FuturesIo::new(stream))).detach();
+        }
+    }
+
+    async fn run_true() {
+        let status = smol::process::Command::new("true").status().await;
+        assert!(status.expect("there is such a program").success());
     }
 
     fn mutex() -> Self::Mutex {
@@ -188,6 +209,10 @@ impl Rt for Smol {
     }
 }
 
+fn listening(listener: TcpListener) -> smol::net::TcpListener {
+    smol::net::TcpListener::try_from(listener).expect("a listening socket can be made non-blocking")
+}
+
 async fn echo(mut stream: smol::net::TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut buffer = [0; 1024];
@@ -195,5 +220,12 @@ async fn echo(mut stream: smol::net::TcpStream) {
         if stream.write_all(&buffer[..n]).await.is_err() {
             return;
         }
+    }
+}
+
+async fn once(mut stream: smol::net::TcpStream) {
+    let mut buffer = [0; 64];
+    if stream.read_exact(&mut buffer).await.is_ok() {
+        let _ = stream.write_all(&buffer).await;
     }
 }

@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::http;
 use crate::rt::Rt;
 
 pub(crate) struct Tokio(Runtime);
@@ -119,12 +121,30 @@ impl Rt for Tokio {
     }
 
     async fn serve_echo(listener: TcpListener) {
-        listener.set_nonblocking(true).expect("a listening socket can be made non-blocking");
-        let listener =
-            tokio::net::TcpListener::from_std(listener).expect("called inside the runtime");
+        let listener = listening(listener);
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(echo(stream));
         }
+    }
+
+    async fn serve_once(listener: TcpListener) {
+        let listener = listening(listener);
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(once(stream));
+        }
+    }
+
+    async fn serve_http(listener: TcpListener) {
+        let listener = listening(listener);
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(http::serve(TokioIo::new(stream)));
+        }
+    }
+
+    async fn run_true() {
+        let status = tokio::process::Command::new("true").status().await;
+        assert!(status.expect("there is such a program").success());
     }
 
     fn mutex() -> Self::Mutex {
@@ -175,6 +195,11 @@ impl Rt for Tokio {
     }
 }
 
+fn listening(listener: TcpListener) -> tokio::net::TcpListener {
+    listener.set_nonblocking(true).expect("a listening socket can be made non-blocking");
+    tokio::net::TcpListener::from_std(listener).expect("called inside the runtime")
+}
+
 async fn echo(mut stream: tokio::net::TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut buffer = [0; 1024];
@@ -182,5 +207,12 @@ async fn echo(mut stream: tokio::net::TcpStream) {
         if stream.write_all(&buffer[..n]).await.is_err() {
             return;
         }
+    }
+}
+
+async fn once(mut stream: tokio::net::TcpStream) {
+    let mut buffer = [0; 64];
+    if stream.read_exact(&mut buffer).await.is_ok() {
+        let _ = stream.write_all(&buffer).await;
     }
 }

@@ -58,6 +58,15 @@ fn must_report(binary: &Path, mode: &str, report: &str) -> Result<(), Trouble> {
 }
 
 fn suite(folder: &Path) -> Outcome {
+    sh::test(&mut tests(folder)?, &["--test-threads=2"])
+}
+
+/// What the sanitizer runs, to be built while other steps wait.
+pub(crate) fn ahead() -> Result<Command, Trouble> {
+    tests(&sh::target_dir("asan"))
+}
+
+fn tests(folder: &Path) -> Result<Command, Trouble> {
     let mut command =
         sanitized(folder, &["cargo", "test", "--quiet", "--all-features", "--no-fail-fast"])?;
     // Why not the doc tests: each is a program of its own, and their code is that of the unit tests.
@@ -65,7 +74,7 @@ fn suite(folder: &Path) -> Outcome {
     for manifest in Manifest::published() {
         command.args(["--package", &manifest.name]);
     }
-    sh::test(&mut command, &["--test-threads=2"])
+    Ok(command)
 }
 
 /// Random load finds what no test thought of; a few seconds already take every path many times.

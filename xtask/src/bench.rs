@@ -62,8 +62,9 @@ fn measure(options: &Options) -> Result<Results, Trouble> {
         .collect::<Result<_, String>>()?;
     // A line that is written over and over is for people to watch, not for logs.
     let progress = std::io::stderr().is_terminal().then_some("\r\x1b[K");
+    let workloads = able_workloads(options);
     for round in 0..options.runs {
-        for workload in rows::workloads(&options.only) {
+        for &workload in &workloads {
             if let Some(clear) = progress {
                 eprint!("{clear}round {} of {}: {workload}", round + 1, options.runs);
             }
@@ -81,6 +82,19 @@ fn measure(options: &Options) -> Result<Results, Trouble> {
     }
     eprint!("{}", progress.unwrap_or_default());
     Ok(results)
+}
+
+/// The workloads to run, without those that want a program which is not there.
+fn able_workloads(options: &Options) -> Vec<&'static str> {
+    let mut workloads = rows::workloads(&options.only);
+    workloads.retain(|workload| match rows::needs(workload).filter(|program| !sh::has(program)) {
+        None => true,
+        Some(program) => {
+            eprintln!("note: no {program} (apt-get install {program}); {workload} is left out");
+            false
+        }
+    });
+    workloads
 }
 
 /// The JSON of every run, beside the build or in the tree; the page and its picture for complete ones.

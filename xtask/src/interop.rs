@@ -1,33 +1,92 @@
-//! The workspace of crates that use filch together with others: a server on hyper, driven by real clients; the locks and
-//! channels under smol and tokio; programs written for tokio.
+//! The workspace of crates that use filch together with others: hyper, axum, rustls, PostgreSQL, Redis, QUIC and more,
+//! each with real clients or a real server at the other end; the locks and channels under smol and tokio; programs
+//! written for tokio.
+//!
+//! One command installs what is missing, starts the servers, runs the tests, and stops the servers.
 
-use crate::outcome::{Outcome, Tally, Trouble};
-use crate::sh;
+mod servers;
 
-/// Takes no arguments.
-pub(crate) fn run(_: &[String]) -> Outcome {
-    check()
+use std::path::Path;
+
+use crate::outcome::{Outcome, Tally, Trouble, must_have_everything};
+use crate::{packages, sh};
+use servers::{Postgres, Redis};
+
+/// What the tests drive. `wrk` is not among them: without it, one test says so and does nothing.
+const PROGRAMS: &[&str] = &["curl", "openssl"];
+/// Without them, the tests that want one say so and do nothing.
+const DATABASES: &[&str] = &["postgres", "redis-server"];
+
+/// Runs the crates named in `args`, or all but the swap stories.
+pub(crate) fn run(args: &[String]) -> Outcome {
+    let chosen: Vec<&str> = args.iter().flat_map(|name| ["--package", name]).collect();
+    test(if chosen.is_empty() { ALL } else { &chosen })
 }
 
-/// Tests the interop workspace, the swap stories apart; its tests drive `curl`, and `wrk` when it is there.
 pub(crate) fn check() -> Outcome {
+    test(ALL)
+}
+
+/// The swap stories have a step of their own.
+const ALL: &[&str] = &["--workspace", "--exclude", "swap-*"];
+
+fn test(chosen: &[&str]) -> Outcome {
+    packages::install(PROGRAMS)?;
+    match packages::install(DATABASES) {
+        Err(Trouble::Missing(what)) if !must_have_everything() => eprintln!("note: {what}"),
+        installed => installed?,
+    }
+    let alone = nothing_brings_a_second_runtime()?;
     let manifest = sh::root().join("interop/Cargo.toml");
-    if !manifest.is_file() {
-        return Ok(Tally::NONE);
+    let mut command = sh::cargo(["test", "--no-fail-fast", "--manifest-path"]);
+    command.arg(manifest).args(chosen).env("CARGO_TARGET_DIR", sh::target_dir("interop"));
+    let (postgres, redis) = (Postgres::start()?, Redis::start()?);
+    command.envs(postgres.as_ref().map(|server| ("FILCH_POSTGRES", server.url())));
+    command.envs(redis.as_ref().map(|server| ("FILCH_REDIS", server.url())));
+    Ok(sh::test(&mut command, &[])? + alone)
+}
+
+/// Examples whose manifest says so have no tokio runtime in their dependency tree.
+fn nothing_brings_a_second_runtime() -> Outcome {
+    let folders = std::fs::read_dir(sh::root().join("interop")).into_iter().flatten().flatten();
+    let manifests = folders.map(|folder| folder.path().join("Cargo.toml"));
+    let mut tally = Tally::NONE;
+    for manifest in manifests.filter(|manifest| promises_to_run_alone(manifest)) {
+        let mut command = sh::cargo(["tree", "--edges", "normal", "--prefix", "none", "--format"]);
+        let tree = sh::output(command.arg("{p} {f}").arg("--manifest-path").arg(&manifest))?;
+        if tree.lines().any(is_tokio_runtime) {
+            let why = format!("{}: tokio's runtime is in its dependency tree", manifest.display());
+            return Err(Trouble::Failed { tally, why });
+        }
+        tally.passed += 1;
     }
-    if !sh::has("curl") {
-        return Err(Trouble::Missing("no curl (apt-get install curl)".into()));
+    Ok(tally)
+}
+
+fn promises_to_run_alone(manifest: &Path) -> bool {
+    let text = std::fs::read_to_string(manifest).unwrap_or_default();
+    text.lines().any(|line| line == "runs-on-filch-alone = true")
+}
+
+/// Reads a line of `cargo tree`, `tokio v1.2.3 bytes,io-util`.
+fn is_tokio_runtime(line: &str) -> bool {
+    let Some((_, features)) = line.strip_prefix("tokio v").and_then(|rest| rest.split_once(' '))
+    else {
+        return false;
+    };
+    features.split([',', ' ']).any(|feature| feature == "rt" || feature == "rt-multi-thread")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_told_from_traits() {
+        assert!(is_tokio_runtime("tokio v1.54.1 bytes,rt,sync"));
+        assert!(is_tokio_runtime("tokio v1.54.1 rt (*)"));
+        assert!(!is_tokio_runtime("tokio v1.54.1 bytes,io-util"));
+        assert!(!is_tokio_runtime("tokio v1.54.1 "));
+        assert!(!is_tokio_runtime("tokio-util v0.7.1 rt"));
     }
-    if !sh::has("wrk") {
-        eprintln!("note: no wrk; the load test is left out");
-    }
-    let mut command = sh::cargo([
-        "test",
-        "--workspace",
-        "--exclude",
-        "swap-*",
-        "--no-fail-fast",
-        "--manifest-path",
-    ]);
-    sh::test(command.arg(manifest).env("CARGO_TARGET_DIR", sh::target_dir("interop")), &[])
 }

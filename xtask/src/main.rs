@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod manifest;
 mod outcome;
+mod packages;
 mod sh;
 
 mod examples;
@@ -21,6 +22,7 @@ mod ci;
 mod features;
 mod interop;
 mod loom;
+mod platforms;
 mod release;
 mod shuttle;
 mod soak;
@@ -41,10 +43,12 @@ const COMMANDS: &[Command] = &[
     ("shuttle", "random schedules of programs too large for loom", shuttle::run),
     ("asan", "the test suite under AddressSanitizer and LeakSanitizer; needs a nightly", asan::run),
     ("bench", "filch and its peers side by side: `bench [workload]… [--quick] [--against A,B] [--workers N] [--save]`", bench::run),
-    ("soak", "random load until time is up, its seed printed: `soak [--seconds N] [--seed S]`", soak::run),
+    ("soak", "random load, or thousands of connections, until time is up, the seed printed: `soak [connections] [--seconds N] [--seed S]`", soak::run),
     ("syscalls", "system calls per request of the echo server; needs strace", syscalls::run),
     ("swap", "the crates of interop/swap-*, and what their dependency trees must not hold", swap::run),
-    ("interop", "the crates of interop/: hyper on filch, driven by curl and wrk", interop::run),
+    ("interop", "other people's libraries on filch, with real clients and servers, which it installs, starts and stops: `interop [crate]…`", interop::run),
+    ("install", "the Debian packages that the checks drive; needs root", packages::run),
+    ("platforms", "the libraries compile for macOS, FreeBSD and Windows; needs those targets", platforms::run),
     ("msrv", "nothing younger than `rust-version` is used", release::msrv),
     ("release", "one version for all crates, the changelog closed: `release <version>`", release::run),
 ];

@@ -77,15 +77,24 @@ pub(crate) fn run_unlimited(command: &mut Command) -> Result<(), Trouble> {
 
 /// Builds with `command`, a `cargo test`, then runs it with `args` for libtest, and adds up the summaries it shows.
 pub(crate) fn test(command: &mut Command, args: &[&str]) -> Outcome {
+    let mut built = program(&command.get_program().to_string_lossy(), command.get_args());
+    copy_variables(command, &mut built);
     run(command.arg("--no-run"))?;
-    let mut built = program(
-        &command.get_program().to_string_lossy(),
-        command.get_args().filter(|arg| *arg != "--no-run"),
-    );
-    for (name, value) in command.get_envs() {
-        let _ = value.map(|value| built.env(name, value));
-    }
     run_tests(built.arg("--").args(args))
+}
+
+/// Builds what `command`, a `cargo test`, will run, in silence and on what nobody else wants of the processors.
+pub(crate) fn build_ahead(command: &Command) {
+    let words = ["-n".as_ref(), "19".as_ref(), command.get_program()];
+    let mut build = program("nice", words.into_iter().chain(command.get_args()));
+    copy_variables(command, &mut build);
+    build.arg("--no-run").stdout(Stdio::null()).stderr(Stdio::null());
+    // Why ignored: whoever runs the tests builds them again, and shows what is wrong.
+    let _ = start(&mut build).and_then(|child| wait(child, LIMIT));
+}
+
+fn copy_variables(from: &Command, to: &mut Command) {
+    to.envs(from.get_envs().filter_map(|(name, value)| Some((name, value?))));
 }
 
 fn run_tests(command: &mut Command) -> Outcome {

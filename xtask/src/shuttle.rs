@@ -1,8 +1,9 @@
 //! The shuttle tests: random schedules of programs too large for loom.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Trouble};
 use crate::sh;
 use crate::tidy::Tree;
 
@@ -13,6 +14,16 @@ pub(crate) fn run(_: &[String]) -> Outcome {
 
 /// All of them.
 pub(crate) fn check() -> Outcome {
+    // Why a filter: the other unit tests would use shuttle's locks outside of any schedule.
+    sh::test(&mut tests(), &["shuttle_tests"])
+}
+
+/// To be built while other steps wait.
+pub(crate) fn ahead() -> Result<Command, Trouble> {
+    Ok(tests())
+}
+
+fn tests() -> Command {
     let tree = Tree::read();
     let files = tree.files.iter().filter(|file| file.path.ends_with("/shuttle_tests.rs"));
     let packages: BTreeSet<&str> = files.filter_map(|file| file.package()).collect();
@@ -23,6 +34,5 @@ pub(crate) fn check() -> Outcome {
         .env("CARGO_TARGET_DIR", sh::target_dir("shuttle"))
         .env("RUSTFLAGS", "--cfg filch_shuttle")
         .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
-    // Why a filter: the other unit tests would use shuttle's locks outside of any schedule.
-    sh::test(&mut command, &["shuttle_tests"])
+    command
 }

@@ -7,7 +7,10 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::load::Load;
+use super::net::serve;
 use super::scaled;
+use crate::descriptors;
 use crate::report::{Meter, Report};
 use crate::rt::Rt;
 
@@ -90,6 +93,30 @@ pub(super) fn mem_sleep<R: Rt>(rt: &R, scale: f64) -> Report {
         std::mem::forget(boxed);
         meter.stop(sleeps).with("bytes", bytes / sleeps as f64)
     })
+}
+
+/// Per idle TCP connection: its task, with a buffer of 1 KiB in it, and what the runtime keeps for its socket.
+pub(super) fn mem_conn<R: Rt>(rt: &R, scale: f64) -> Report {
+    /// What the task itself holds; everybody's does.
+    const BUFFER: f64 = 1024.0;
+    const WARM_UP: usize = 500;
+    /// The last tasks have answered and are about to wait again.
+    const SETTLE: Duration = Duration::from_millis(100);
+
+    let wanted = scaled(10_000, scale);
+    let room = descriptors::allow((wanted + 2 * WARM_UP) as u64) as usize;
+    let connections = wanted.min(room - 2 * WARM_UP);
+    let address = serve(rt, R::serve_echo);
+    let mut load = Load::start(&["hold", &address, &WARM_UP.to_string(), &connections.to_string()]);
+    load.expect("held");
+    std::thread::sleep(SETTLE);
+    let meter = Meter::start();
+    let before = resident_bytes();
+    load.go_on();
+    load.expect("held");
+    std::thread::sleep(SETTLE);
+    let bytes = (resident_bytes() - before) / connections as f64;
+    meter.stop(connections).with("bytes", bytes).with("own_bytes", bytes - BUFFER)
 }
 
 /// What the kernel counts as this process's memory.

@@ -6,8 +6,11 @@
 mod bare;
 mod blocking;
 mod channels;
+mod fs;
+mod load;
 mod memory;
 mod net;
+mod process;
 mod sync;
 mod tasks;
 mod timers;
@@ -24,7 +27,7 @@ type Workload<R> = fn(&R, f64) -> Report;
 pub(crate) type Row = (&'static str, Box<dyn FnOnce(usize, f64) -> Report>);
 
 /// The rows of a runtime: all of them, in the order of the published table.
-pub(crate) fn of_runtime<R: Rt>() -> Vec<Row> {
+pub(crate) fn of_runtime<R: Rt + fs::Files>() -> Vec<Row> {
     rows::<R>(&[
         ("spawn_join", tasks::spawn_join),
         ("spawn_join_100k", tasks::spawn_join_100k),
@@ -61,12 +64,19 @@ pub(crate) fn of_runtime<R: Rt>() -> Vec<Row> {
         ("blocked_1", blocking::blocked_1),
         ("blocked_2", blocking::blocked_2),
         ("blocked_lifo", blocking::blocked_lifo),
+        ("fs_seq", fs::fs_seq),
+        ("fs_whole", fs::fs_whole),
         ("echo_1", net::echo_1),
         ("echo_64", net::echo_64),
         ("echo_1000", net::echo_1000),
+        ("churn", net::churn),
+        ("http_64", net::http_64),
+        ("process_spawn", process::process_spawn),
+        ("process_spawn_8", process::process_spawn_8),
         ("mem_task", memory::mem_task),
         ("mem_task_256", memory::mem_task_256),
         ("mem_sleep", memory::mem_sleep),
+        ("mem_conn", memory::mem_conn),
         ("idle_cpu", timers::idle_cpu),
     ])
 }

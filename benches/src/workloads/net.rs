@@ -1,65 +1,155 @@
-//! A TCP echo server in this process, loaded by the `load` program in its own.
+//! A TCP server in this process, loaded by another program: the `load` of this package, or `wrk`.
 
-use std::io::{BufRead, BufReader};
+use std::future::Future;
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
+use super::load::Load;
 use crate::report::{Meter, Report};
 use crate::rt::Rt;
 
 /// 1 connection.
 pub(super) fn echo_1<R: Rt>(rt: &R, scale: f64) -> Report {
-    echo(rt, 1, scale)
+    load("echo", &serve(rt, R::serve_echo), 1, scale)
 }
 
 /// 64 connections.
 pub(super) fn echo_64<R: Rt>(rt: &R, scale: f64) -> Report {
-    echo(rt, 64, scale)
+    load("echo", &serve(rt, R::serve_echo), 64, scale)
 }
 
 /// 1000 connections.
 pub(super) fn echo_1000<R: Rt>(rt: &R, scale: f64) -> Report {
-    echo(rt, 1000, scale)
+    load("echo", &serve(rt, R::serve_echo), 1000, scale)
 }
 
-fn echo<R: Rt>(rt: &R, connections: usize, scale: f64) -> Report {
+/// 64 clients at a time; each connects, asks once and is hung up on.
+pub(super) fn churn<R: Rt>(rt: &R, scale: f64) -> Report {
+    load("churn", &serve(rt, R::serve_once), 64, scale)
+}
+
+/// Starts a server and returns its address.
+pub(super) fn serve<R, S, F>(rt: &R, server: S) -> String
+where
+    R: Rt,
+    S: FnOnce(TcpListener) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    let address = listener.local_addr().expect("a bound socket has an address").to_string();
-    R::detach(rt.spawn_outside(R::serve_echo(listener)));
+    let address = listener.local_addr().expect("a bound socket has an address");
+    R::detach(rt.spawn_outside(server(listener)));
+    address.to_string()
+}
 
+fn load(kind: &str, address: &str, connections: usize, scale: f64) -> Report {
     let millis = (3000.0 * scale).max(100.0) as u64;
-    let mut load = Command::new(load_program())
-        .args([address, connections.to_string(), (millis / 6).to_string(), millis.to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the load program lies beside this one");
-    let mut lines = BufReader::new(load.stdout.take().expect("piped above"));
-
-    expect_line(&mut load, &mut lines, "begin");
+    let numbers = [connections as u64, millis / 6, millis].map(|number| number.to_string());
+    let [connections, warm_up, run] = &numbers;
+    let mut load = Load::start(&[kind, address, connections, warm_up, run]);
+    load.expect("begin");
     let meter = Meter::start();
-    let line = expect_line(&mut load, &mut lines, "end ");
+    let line = load.expect("end ");
     // "end <requests> <seconds> <p50 µs> <p99 µs>"
     let numbers: Vec<f64> = line.split(' ').skip(1).filter_map(|n| n.parse().ok()).collect();
     let [requests, seconds, p50_us, p99_us] = numbers[..] else {
         panic!("the load program said {line:?}");
     };
     let report = meter.stop(requests as usize);
-    let _ = load.wait();
     report.with("per_s", requests / seconds).with("p50_us", p50_us).with("p99_us", p99_us)
 }
 
-fn load_program() -> std::path::PathBuf {
-    let this = std::env::current_exe().expect("Linux names the running program");
-    this.with_file_name("load")
+/// hyper's hello under `wrk` with one thread and 64 connections.
+pub(super) fn http_64<R: Rt>(rt: &R, scale: f64) -> Report {
+    let url = format!("http://{}/", serve(rt, R::serve_http));
+    wrk(&url, 1);
+    let meter = Meter::start();
+    let said = wrk(&url, (3.0 * scale).round().max(1.0) as u32);
+    let numbers = Wrk::read(&said).unwrap_or_else(|| panic!("wrk said {said}"));
+    let report = meter.stop(numbers.requests as usize);
+    report
+        .with("per_s", numbers.per_s)
+        .with("p50_us", numbers.p50_us)
+        .with("p99_us", numbers.p99_us)
 }
 
-/// The next line, which starts with `word`; or the end of this program.
-fn expect_line(load: &mut Child, lines: &mut BufReader<ChildStdout>, word: &str) -> String {
-    let mut line = String::new();
-    let _ = lines.read_line(&mut line);
-    if !line.starts_with(word) {
-        let _ = load.kill();
-        panic!("wanted {word:?} from the load program, got {line:?}");
+fn wrk(url: &str, seconds: u32) -> String {
+    let output = Command::new("wrk")
+        .args(["-t1", "-c64", &format!("-d{seconds}s"), "--latency", url])
+        .output()
+        .expect("this row needs wrk (apt-get install wrk)");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What `wrk --latency` reports.
+#[derive(Debug, PartialEq)]
+struct Wrk {
+    requests: f64,
+    per_s: f64,
+    p50_us: f64,
+    p99_us: f64,
+}
+
+impl Wrk {
+    /// `None` when a request failed, or the text is not a report.
+    fn read(text: &str) -> Option<Self> {
+        if ["Socket errors", "Non-2xx"].iter().any(|trouble| text.contains(trouble)) {
+            return None;
+        }
+        let behind = |start: &str| text.lines().find_map(|line| line.trim().strip_prefix(start));
+        let requests = text.lines().find_map(|line| line.trim().split_once(" requests in "))?.0;
+        Some(Wrk {
+            requests: requests.parse().ok()?,
+            per_s: behind("Requests/sec:")?.trim().parse().ok()?,
+            p50_us: micros(behind("50%")?)?,
+            p99_us: micros(behind("99%")?)?,
+        })
     }
-    line.trim_end().to_owned()
+}
+
+/// Reads `1.25ms`.
+fn micros(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
+    let factor = match unit {
+        "us" => 1.0,
+        "ms" => 1e3,
+        "s" => 1e6,
+        _ => return None,
+    };
+    Some(number.parse::<f64>().ok()? * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+Running 3s test @ http://127.0.0.1:41217/
+  1 threads and 64 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency   551.05us  194.71us   5.53ms   83.17%
+    Req/Sec   115.66k     7.99k  124.36k    86.67%
+  Latency Distribution
+     50%  536.00us
+     75%  601.00us
+     90%  695.00us
+     99%    1.12ms
+  345202 requests in 3.00s, 28.97MB read
+Requests/sec: 115013.83
+Transfer/sec:      9.65MB
+";
+
+    #[test]
+    fn a_report_of_wrk_is_read() {
+        let read = Wrk::read(REPORT).expect("a report");
+        let (per_s, p50_us) = (115_013.83, 536.0);
+        assert_eq!(read, Wrk { requests: 345_202.0, per_s, p50_us, p99_us: 1120.0 });
+    }
+
+    #[test]
+    fn a_report_with_failures_is_none() {
+        let errors = "  Socket errors: connect 0, read 7, write 0, timeout 0\n";
+        assert_eq!(Wrk::read(&format!("{REPORT}{errors}")), None);
+        assert_eq!(Wrk::read("unable to connect to 127.0.0.1:1"), None);
+    }
 }

@@ -17,6 +17,7 @@ use filch_core::seam::{Capabilities, Driver, Limit, RawSource};
 use filch_core::sys::sync::Mutex;
 use filch_core::wake_batch::WakeBatch;
 use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::io::retry_on_intr;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -96,8 +97,9 @@ impl Driver for Epoll {
 
     fn unpark(&self) {
         if self.state.notify() {
+            // Why again after `EINTR`: a ring that is lost is a wait that does not end.
             // Why the result is dropped: the counter would overflow, and the write fail, after 2^64 rings.
-            let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+            let _ = retry_on_intr(|| rustix::io::write(&self.bell, &1_u64.to_ne_bytes()));
         }
     }
 

@@ -69,7 +69,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// # Errors
     /// When the descriptor cannot be watched.
     #[track_caller]
-    pub fn try_new(object: T) -> std::result::Result<AsyncFd<T>, AsyncFdTryNewError<T>> {
+    pub fn try_new(object: T) -> std::result::Result<AsyncFd<T>, AsyncFdRegisterError<T>> {
         AsyncFd::try_with_interest(object, Interest::BOTH)
     }
 
@@ -84,11 +84,11 @@ impl<T: AsRawFd> AsyncFd<T> {
     pub fn try_with_interest(
         object: T,
         interest: Interest,
-    ) -> std::result::Result<AsyncFd<T>, AsyncFdTryNewError<T>> {
+    ) -> std::result::Result<AsyncFd<T>, AsyncFdRegisterError<T>> {
         let source = Source::from_outside(object, interest);
         match source.register().map(drop) {
             Ok(()) => Ok(AsyncFd { source }),
-            Err(cause) => Err(AsyncFdTryNewError { object: source.into_io(), cause }),
+            Err(cause) => Err(AsyncFdRegisterError { object: source.into_io(), cause }),
         }
     }
 
@@ -227,6 +227,33 @@ impl<T: AsRawFd> AsyncFd<T> {
         self.source.run_with(interest, operation).await
     }
 
+    /// As [`async_io`](Self::async_io), lending the object for changing it. Its descriptor must stay the same.
+    ///
+    /// # Errors
+    /// Those of `operation`.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has not had `operation` succeed.
+    pub async fn async_io_mut<R>(
+        &mut self,
+        interest: Interest,
+        operation: impl FnMut(&mut T) -> Result<R>,
+    ) -> Result<R> {
+        self.source.run_mut(interest, operation).await
+    }
+
+    /// As [`try_io`](Self::try_io), lending the object for changing it. Its descriptor must stay the same.
+    ///
+    /// # Errors
+    /// As [`try_io`](Self::try_io).
+    pub fn try_io_mut<R>(
+        &mut self,
+        interest: Interest,
+        operation: impl FnOnce(&mut T) -> Result<R>,
+    ) -> Result<R> {
+        self.source.try_once_mut(interest, operation)
+    }
+
     /// Tries `operation` once, or not at all when it is known that it would block.
     ///
     /// # Errors
@@ -297,7 +324,7 @@ impl<'a, T: AsRawFd> AsyncFdReadyGuard<'a, T> {
     ) -> std::result::Result<Result<R>, TryIoError> {
         let result = operation(self.fd);
         if is_would_block(&result) {
-            self.clear_ready();
+            self.fd.source.refute(self.event);
             return Err(TryIoError(()));
         }
         Ok(result)
@@ -361,7 +388,7 @@ impl<T: AsRawFd> AsyncFdReadyMutGuard<'_, T> {
     ) -> std::result::Result<Result<R>, TryIoError> {
         let result = operation(self.fd);
         if is_would_block(&result) {
-            self.clear_ready();
+            self.fd.source.refute(self.event);
             return Err(TryIoError(()));
         }
         Ok(result)
@@ -410,38 +437,38 @@ impl fmt::Display for TryIoError {
 impl std::error::Error for TryIoError {}
 
 /// An object that cannot be watched, handed back with the reason.
-pub struct AsyncFdTryNewError<T> {
+pub struct AsyncFdRegisterError<T> {
     object: T,
     cause: Error,
 }
 
-impl<T> AsyncFdTryNewError<T> {
+impl<T> AsyncFdRegisterError<T> {
     /// The object and the reason.
     pub fn into_parts(self) -> (T, Error) {
         (self.object, self.cause)
     }
 }
 
-impl<T> fmt::Display for AsyncFdTryNewError<T> {
+impl<T> fmt::Display for AsyncFdRegisterError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)
     }
 }
 
-impl<T> fmt::Debug for AsyncFdTryNewError<T> {
+impl<T> fmt::Debug for AsyncFdRegisterError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AsyncFdTryNewError").field(&self.cause).finish()
+        f.debug_tuple("AsyncFdRegisterError").field(&self.cause).finish()
     }
 }
 
-impl<T> std::error::Error for AsyncFdTryNewError<T> {
+impl<T> std::error::Error for AsyncFdRegisterError<T> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.cause)
     }
 }
 
-impl<T> From<AsyncFdTryNewError<T>> for Error {
-    fn from(error: AsyncFdTryNewError<T>) -> Error {
+impl<T> From<AsyncFdRegisterError<T>> for Error {
+    fn from(error: AsyncFdRegisterError<T>) -> Error {
         error.cause
     }
 }

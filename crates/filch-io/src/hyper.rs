@@ -1,18 +1,17 @@
 //! hyper 1.x over this runtime: its I/O traits on our streams, its executor and its timer.
 //!
-//! [`TcpStream`] and [`UnixStream`](crate::net::UnixStream) implement hyper's traits themselves; [`HyperIo`] lends them
-//! to every other stream, and gives hyper's own streams the futures-io traits.
+//! Every stream of this crate implements hyper's traits itself. [`HyperIo`] lends them to the streams of others, and
+//! gives those that have hyper's the futures-io traits.
 
-use crate::io::{AsyncRead, AsyncWrite};
-use crate::net::stream::Stream;
-use crate::net::{self, TcpStream};
+use crate::io::{AsyncRead, AsyncWrite, checked};
+use crate::streams::{ZEROED, every_stream, poll_read_socket};
 use ::hyper::rt::{Executor, Read, ReadBufCursor, Sleep, Timer, Write};
 use filch_core::runtime::RuntimeRef;
 use filch_core::task::Spawn;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
-use std::io::{Error, IoSlice, Result};
+use std::io::{IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -52,20 +51,23 @@ impl<T: AsyncRead> Read for HyperIo<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut buf: ReadBufCursor<'_>,
+        buf: ReadBufCursor<'_>,
     ) -> Poll<Result<()>> {
-        // Zeroed first: a foreign reader is shown no uninitialized memory.
-        let room = buf.initialize_unfilled();
-        let (n, len) = (ready!(self.project().stream.poll_read(cx, room))?, room.len());
-        if n > len {
-            return Poll::Ready(Err(Error::other(format!(
-                "reader reported {n} bytes for a buffer of {len}"
-            ))));
-        }
-        // SAFETY: all of the cursor's bytes were initialized above, and `n` is at most their number.
-        unsafe { buf.advance(n) };
-        Poll::Ready(Ok(()))
+        poll_read(self.project().stream, cx, buf)
     }
+}
+
+/// Reads into what hyper hands out. A foreign reader is shown no uninitialized memory.
+fn poll_read<R: AsyncRead + ?Sized>(
+    reader: Pin<&mut R>,
+    cx: &mut Context<'_>,
+    mut buf: ReadBufCursor<'_>,
+) -> Poll<Result<()>> {
+    let room = buf.remaining().min(ZEROED);
+    let n = ready!(checked::poll_read(reader, cx, buf.initialize_unfilled_to(room)))?;
+    // SAFETY: as many bytes as were lent were initialized above, and `n` was checked to be at most their number.
+    unsafe { buf.advance(n) };
+    Poll::Ready(Ok(()))
 }
 
 impl<T: AsyncWrite> Write for HyperIo<T> {
@@ -124,112 +126,85 @@ impl<T: Write> AsyncWrite for HyperIo<T> {
     }
 }
 
-impl Read for TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<Result<()>> {
-        poll_read_socket(&*self, cx, buf)
-    }
+/// The traits of hyper for one type; see `every_stream`.
+macro_rules! give_hyper_traits {
+    ($generics:tt $stream:ty: $($what:ident)+) => {
+        $(give_hyper_traits! { @$what $generics $stream })+
+    };
+    (@Read [$($generics:tt)*] $stream:ty) => {
+        #[allow(trivial_bounds, reason = "the bound is for the types that have parameters")]
+        impl<$($generics)*> Read for $stream
+        where
+            $stream: AsyncRead,
+        {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: ReadBufCursor<'_>,
+            ) -> Poll<Result<()>> {
+                poll_read(self, cx, buf)
+            }
+        }
+    };
+    (@ReadSocket [] $stream:ty) => {
+        impl Read for $stream {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                mut buf: ReadBufCursor<'_>,
+            ) -> Poll<Result<()>> {
+                // SAFETY: `poll_read_socket` writes to the slice and takes nothing out of it, so what is initialized
+                // stays so.
+                let room = unsafe { buf.as_mut() };
+                let n = ready!(poll_read_socket(&*self, cx, room))?;
+                // SAFETY: the first `n` bytes of the slice were initialized by the read.
+                unsafe { buf.advance(n) };
+                Poll::Ready(Ok(()))
+            }
+        }
+    };
+    // hyper has no such trait.
+    (@BufRead $($stream:tt)*) => {};
+    (@Write $($stream:tt)*) => { give_hyper_traits! { @WriteSo false, $($stream)* } };
+    (@WriteVectored $($stream:tt)*) => { give_hyper_traits! { @WriteSo true, $($stream)* } };
+    (@WriteSo $vectored:literal, [$($generics:tt)*] $stream:ty) => {
+        #[allow(trivial_bounds, reason = "the bound is for the types that have parameters")]
+        impl<$($generics)*> Write for $stream
+        where
+            $stream: AsyncWrite,
+        {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<Result<usize>> {
+                AsyncWrite::poll_write(self, cx, buf)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+                AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+                AsyncWrite::poll_close(self, cx)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                $vectored
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<Result<usize>> {
+                AsyncWrite::poll_write_vectored(self, cx, bufs)
+            }
+        }
+    };
 }
 
-impl Write for TcpStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        AsyncWrite::poll_write(self, cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_close(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<Result<usize>> {
-        AsyncWrite::poll_write_vectored(self, cx, bufs)
-    }
-}
-
-#[cfg(unix)]
-impl Read for net::UnixStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<Result<()>> {
-        poll_read_socket(&*self, cx, buf)
-    }
-}
-
-#[cfg(unix)]
-impl Write for net::UnixStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        AsyncWrite::poll_write(self, cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.poll_close(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<Result<usize>> {
-        AsyncWrite::poll_write_vectored(self, cx, bufs)
-    }
-}
-
-/// Reads straight into memory that nobody has initialized: the kernel does.
-#[cfg(unix)]
-fn poll_read_socket<S: Stream>(
-    stream: &S,
-    cx: &mut Context<'_>,
-    mut buf: ReadBufCursor<'_>,
-) -> Poll<Result<()>>
-where
-    S::Io: std::os::fd::AsFd,
-{
-    // SAFETY: the slice goes to `rustix::io::read` only, which takes nothing out of it and initializes what it counts.
-    let room = unsafe { buf.as_mut() };
-    let asked = room.len();
-    let read = |io: &S::Io| Ok(rustix::io::read(io, &mut *room).map(|(filled, _)| filled.len())?);
-    let n =
-        ready!(stream.source().poll_transfer(cx, filch_core::io::Direction::Read, asked, read))?;
-    // SAFETY: `read` initialized the first `n` bytes, which are within the slice.
-    unsafe { buf.advance(n) };
-    Poll::Ready(Ok(()))
-}
-
-#[cfg(not(unix))]
-fn poll_read_socket<S: Stream>(
-    stream: &S,
-    cx: &mut Context<'_>,
-    mut buf: ReadBufCursor<'_>,
-) -> Poll<Result<()>> {
-    let n = ready!(stream.poll_read_shared(cx, buf.initialize_unfilled()))?;
-    // SAFETY: all of the cursor's bytes were initialized above, and a socket reports no more than it was given.
-    unsafe { buf.advance(n) };
-    Poll::Ready(Ok(()))
-}
+every_stream!(give_hyper_traits);
 
 /// Lets hyper spawn its tasks on the current runtime.
 #[derive(Clone, Copy, Debug, Default)]

@@ -77,6 +77,7 @@ impl<T: AsSource> Source<T> {
     }
 
     /// As [`hand_out`](Self::hand_out), for changing it.
+    #[cfg(unix)]
     pub(crate) fn hand_out_mut(&mut self) -> &mut T {
         self.link.shared.store(true, Relaxed);
         &mut self.io
@@ -107,17 +108,19 @@ impl<T: AsSource> Source<T> {
         direction: Direction,
         mut operation: impl FnMut(&T) -> Result<R>,
     ) -> Poll<Result<R>> {
-        loop {
-            let unit = ready!(coop::poll_proceed(cx));
-            let seen = match self.link.registration() {
-                Some(registration) => Some(ready!(registration.poll_ready(cx, direction))?),
-                None => None,
-            };
-            if let Some(result) = self.attempt(seen, &mut operation) {
-                unit.made_progress();
-                return Poll::Ready(result);
-            }
-        }
+        self.link.poll(self.io.as_source(), cx, direction, || operation(&self.io))
+    }
+
+    /// As [`poll`](Self::poll), for an operation that changes the object.
+    #[cfg(unix)]
+    pub(crate) fn poll_mut<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&mut T) -> Result<R>,
+    ) -> Poll<Result<R>> {
+        let io = &mut self.io;
+        self.link.poll(io.as_source(), cx, direction, || operation(io))
     }
 
     /// As [`poll`](Self::poll) for a transfer of up to `asked` bytes on a byte stream: one that moved fewer has used
@@ -132,17 +135,19 @@ impl<T: AsSource> Source<T> {
         asked: usize,
         mut operation: impl FnMut(&T) -> Result<usize>,
     ) -> Poll<Result<usize>> {
+        let mut operation = || operation(&self.io);
         loop {
             let unit = ready!(coop::poll_proceed(cx));
             let Some(registration) = self.link.registration() else {
-                if let Some(result) = self.attempt(None, &mut operation) {
+                if let Some(result) = self.link.attempt(self.io.as_source(), None, &mut operation) {
                     unit.made_progress();
                     return Poll::Ready(result);
                 }
                 continue;
             };
             let seen = ready!(registration.poll_ready(cx, direction))?;
-            if let Some(result) = self.attempt(Some(seen), &mut operation) {
+            if let Some(result) = self.link.attempt(self.io.as_source(), Some(seen), &mut operation)
+            {
                 unit.made_progress();
                 if matches!(result, Ok(n) if 0 < n && n < asked)
                     && registration.capabilities().rdhup
@@ -169,17 +174,18 @@ impl<T: AsSource> Source<T> {
         interest: Interest,
         mut operation: impl FnMut(&T) -> Result<R>,
     ) -> Result<R> {
-        loop {
-            let seen = match self.link.registration() {
-                Some(registration) => Some(registration.readiness(interest).await?),
-                None => None,
-            };
-            let unit = poll_fn(coop::poll_proceed).await;
-            if let Some(result) = self.attempt(seen, &mut operation) {
-                unit.made_progress();
-                return result;
-            }
-        }
+        self.link.run(self.io.as_source(), interest, || operation(&self.io)).await
+    }
+
+    /// As [`run_with`](Self::run_with), for an operation that changes the object.
+    #[cfg(unix)]
+    pub(crate) async fn run_mut<R>(
+        &mut self,
+        interest: Interest,
+        mut operation: impl FnMut(&mut T) -> Result<R>,
+    ) -> Result<R> {
+        let io = &mut self.io;
+        self.link.run(io.as_source(), interest, || operation(io)).await
     }
 
     /// Waits until something of `interest` is ready; registers at once.
@@ -216,69 +222,36 @@ impl<T: AsSource> Source<T> {
         interest: Interest,
         operation: impl FnOnce(&T) -> Result<R>,
     ) -> Result<R> {
-        let Some(registration) = self.link.registration() else {
-            return operation(&self.io);
-        };
-        let seen =
-            [Direction::Read, Direction::Write].map(|direction| registration.ready(direction));
-        let seen = seen.into_iter().collect::<Result<Vec<_>>>()?;
-        if !seen.iter().any(|event| event.ready.intersects(interest.mask())) {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let result = operation(&self.io);
-        if is_would_block(&result) {
-            for mut event in seen {
-                event.ready = event.ready.intersection(interest.mask());
-                take_back(registration, event);
-            }
-        }
-        result
+        self.link.try_once(interest, || operation(&self.io))
     }
 
-    /// Takes readiness back that turned out to be used up.
+    /// As [`try_once`](Self::try_once), for an operation that changes the object.
+    #[cfg(unix)]
+    pub(crate) fn try_once_mut<R>(
+        &mut self,
+        interest: Interest,
+        operation: impl FnOnce(&mut T) -> Result<R>,
+    ) -> Result<R> {
+        let io = &mut self.io;
+        self.link.try_once(interest, || operation(io))
+    }
+
+    /// Takes back what `event` promised: the operation would block all the same.
+    #[cfg(unix)]
+    pub(crate) fn refute(&self, event: ReadyEvent) {
+        self.link.refute(event);
+    }
+
+    /// Takes readiness back that its user knows to be used up.
+    #[cfg(unix)]
     pub(crate) fn clear(&self, event: ReadyEvent) {
-        if let Some(registration) = self.link.registration() {
-            take_back(registration, event);
-        }
+        self.link.clear(event);
     }
 
     /// Makes the source known to the driver of the current runtime, if it is not known to one already.
     pub(crate) fn register(&self) -> Result<&Registration> {
-        if let Some(registration) = self.link.registration() {
-            return Ok(registration);
-        }
         self.link.register(self.io.as_source())
     }
-
-    /// Tries once. `None` says that the operation has to wait.
-    fn attempt<R>(
-        &self,
-        seen: Option<ReadyEvent>,
-        operation: &mut impl FnMut(&T) -> Result<R>,
-    ) -> Option<Result<R>> {
-        loop {
-            return match operation(&self.io) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => match seen {
-                    Some(event) => {
-                        self.clear(event);
-                        None
-                    }
-                    None => self.register().err().map(Err),
-                },
-                result => Some(result),
-            };
-        }
-    }
-}
-
-/// Takes back `event` after a `WouldBlock`.
-fn take_back(registration: &Registration, event: ReadyEvent) {
-    if event.ready.is_error() {
-        // An operation that would block has no error to report: it was fetched before.
-        registration.clear_error(event);
-    }
-    registration.clear(event);
 }
 
 pub(crate) fn is_would_block<R>(result: &Result<R>) -> bool {
@@ -311,8 +284,15 @@ impl Link {
         self.registration.get()
     }
 
-    #[cold]
     fn register(&self, source: RawSource) -> Result<&Registration> {
+        match self.registration() {
+            Some(registration) => Ok(registration),
+            None => self.register_first(source),
+        }
+    }
+
+    #[cold]
+    fn register_first(&self, source: RawSource) -> Result<&Registration> {
         let runtime = RuntimeRef::current(); // Not under the lock: it may start the global runtime.
         let _asking = self.asking.lock();
         if let Some(registration) = self.registration.get() {
@@ -324,6 +304,106 @@ impl Link {
         // at stake for drivers is whose readiness is reported, and generations keep that to this slot.
         let registration = unsafe { Registration::new(runtime, source, self.interest) }?;
         Ok(self.registration.get_or_init(|| registration))
+    }
+    /// Tries `operation` until it does not answer `WouldBlock`.
+    fn poll<R>(
+        &self,
+        source: RawSource,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut() -> Result<R>,
+    ) -> Poll<Result<R>> {
+        loop {
+            let unit = ready!(coop::poll_proceed(cx));
+            let seen = match self.registration() {
+                Some(registration) => Some(ready!(registration.poll_ready(cx, direction))?),
+                None => None,
+            };
+            if let Some(result) = self.attempt(source, seen, &mut operation) {
+                unit.made_progress();
+                return Poll::Ready(result);
+            }
+        }
+    }
+
+    /// As [`poll`](Self::poll), leaving nothing behind when dropped.
+    async fn run<R>(
+        &self,
+        source: RawSource,
+        interest: Interest,
+        mut operation: impl FnMut() -> Result<R>,
+    ) -> Result<R> {
+        loop {
+            let seen = match self.registration() {
+                Some(registration) => Some(registration.readiness(interest).await?),
+                None => None,
+            };
+            let unit = poll_fn(coop::poll_proceed).await;
+            if let Some(result) = self.attempt(source, seen, &mut operation) {
+                unit.made_progress();
+                return result;
+            }
+        }
+    }
+
+    /// Tries `operation` once, or not at all when it is known that it would answer `WouldBlock`.
+    fn try_once<R>(&self, interest: Interest, operation: impl FnOnce() -> Result<R>) -> Result<R> {
+        let Some(registration) = self.registration() else {
+            return operation();
+        };
+        let [read, write] = [Direction::Read, Direction::Write].map(|way| registration.ready(way));
+        let seen = [read?, write?];
+        if !seen.iter().any(|event| event.ready.intersects(interest.mask())) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let result = operation();
+        if is_would_block(&result) {
+            for mut event in seen {
+                event.ready = event.ready.intersection(interest.mask());
+                registration.refute(event);
+            }
+        }
+        result
+    }
+
+    /// Tries once. `None` says that the operation has to wait.
+    fn attempt<R>(
+        &self,
+        source: RawSource,
+        seen: Option<ReadyEvent>,
+        operation: &mut impl FnMut() -> Result<R>,
+    ) -> Option<Result<R>> {
+        loop {
+            return match operation() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => match seen {
+                    Some(event) => {
+                        self.refute(event);
+                        None
+                    }
+                    None => self.register(source).err().map(Err),
+                },
+                result => Some(result),
+            };
+        }
+    }
+
+    /// Takes everything back that `event` promised: the operation would block all the same.
+    fn refute(&self, event: ReadyEvent) {
+        if let Some(registration) = self.registration() {
+            registration.refute(event);
+        }
+    }
+
+    /// Takes back what `event` promised, as its user says. What is closed stays closed.
+    #[cfg(unix)]
+    fn clear(&self, event: ReadyEvent) {
+        if let Some(registration) = self.registration() {
+            if event.ready.is_error() {
+                registration.clear_error(event);
+            }
+            registration.clear(event);
+        }
     }
 }
 

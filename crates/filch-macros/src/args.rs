@@ -29,6 +29,8 @@ pub(crate) struct Args {
     pub(crate) flavor: Flavor,
     pub(crate) workers: Option<Literal>,
     pub(crate) start_paused: Option<bool>,
+    /// `main` only.
+    pub(crate) handle_ctrl_c: Option<bool>,
     /// Tests only.
     pub(crate) leaks: Leaks,
     /// The path of the facade: `::filch`, unless the user calls it something else.
@@ -43,7 +45,14 @@ impl Args {
             Attribute::Test => Flavor::CurrentThread,
         };
         let facade = generated("::filch", Span::call_site());
-        Args { flavor, workers: None, start_paused: None, leaks: Leaks::Default, facade }
+        Args {
+            flavor,
+            workers: None,
+            start_paused: None,
+            handle_ctrl_c: None,
+            leaks: Leaks::Default,
+            facade,
+        }
     }
 
     /// Reads the attribute's arguments.
@@ -87,6 +96,7 @@ enum Key {
     Flavor,
     Workers,
     StartPaused,
+    HandleCtrlC,
     Leaks,
     Crate,
     UnhandledPanic,
@@ -112,6 +122,7 @@ impl<'a> Argument<'a> {
             "flavor" => Key::Flavor,
             "workers" | "worker_threads" => Key::Workers,
             "start_paused" => Key::StartPaused,
+            "handle_ctrl_c" if attribute == Attribute::Main => Key::HandleCtrlC,
             "leaks" if attribute == Attribute::Test => Key::Leaks,
             "crate" => Key::Crate,
             "unhandled_panic" => Key::UnhandledPanic,
@@ -138,7 +149,8 @@ impl<'a> Argument<'a> {
         match self.key {
             Key::Flavor => args.flavor = self.flavor()?,
             Key::Workers => args.workers = Some(self.workers()?),
-            Key::StartPaused => args.start_paused = Some(self.start_paused()?),
+            Key::StartPaused => args.start_paused = Some(self.boolean()?),
+            Key::HandleCtrlC => args.handle_ctrl_c = Some(self.boolean()?),
             Key::Leaks => args.leaks = self.leaks()?,
             Key::Crate => args.facade = self.facade()?,
             Key::UnhandledPanic => {
@@ -173,7 +185,7 @@ impl<'a> Argument<'a> {
         }
     }
 
-    fn start_paused(&self) -> Result<bool, Error> {
+    fn boolean(&self) -> Result<bool, Error> {
         match self.value {
             [TokenTree::Ident(ident)] if ident.to_string() == "true" => Ok(true),
             [TokenTree::Ident(ident)] if ident.to_string() == "false" => Ok(false),
@@ -226,13 +238,13 @@ impl<'a> Argument<'a> {
 }
 
 fn accepted(attribute: Attribute) -> String {
-    let leaks = match attribute {
-        Attribute::Main => "",
+    let own = match attribute {
+        Attribute::Main => ", `handle_ctrl_c = true | false`",
         Attribute::Test => ", `leaks = \"fail\" | \"warn\" | \"allow\"`",
     };
     format!(
         "`#[filch::{}]` accepts `flavor = \"multi_thread\" | \"current_thread\" | \"local\"`, `workers = N` \
-         (or `worker_threads = N`), `start_paused = true | false`{leaks} and `crate = \"path\"`",
+         (or `worker_threads = N`), `start_paused = true | false`{own} and `crate = \"path\"`",
         attribute.name()
     )
 }

@@ -142,6 +142,9 @@ fn run(attribute: Attribute, args: &Args, function: &Function) -> TokenStream {
     if let Some(start_paused) = args.start_paused {
         run.extend(generated(&format!("builder.start_paused({start_paused});"), span));
     }
+    if let Some(handle) = args.handle_ctrl_c {
+        run.extend(generated(&format!("builder.handle_ctrl_c({handle});"), span));
+    }
     run.extend(args.facade.clone());
     let runner = match (args.flavor, attribute) {
         (Flavor::Local, Attribute::Main) => "run_main_local(builder, body)",

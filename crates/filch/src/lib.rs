@@ -32,7 +32,7 @@
 //! | call what blocks, or computes | [`to_thread`], [`compute`], [`runtime::Pool`] |
 //! | wait for time | [`time`] |
 //! | share and signal | [`sync`] |
-//! | talk to the world | [`net`], [`io`], [`signal`] |
+//! | talk to the world | [`net`], [`io`], [`fs`], [`signal`] |
 //! | replace a part | [`runtime::Builder::driver`] and its neighbors, [`core`] |
 
 pub use filch_core as core;
@@ -189,14 +189,29 @@ pub mod time {
 #[cfg(feature = "sync")]
 pub use filch_sync as sync;
 
+#[cfg(feature = "io-util")]
+pub mod io {
+    //! Asynchronous reading and writing: the futures-io traits under tokio's method names, what is built on them, and the
+    //! standard streams.
+    pub use filch_io::io::*;
+    #[cfg(all(unix, feature = "io-std"))]
+    pub use filch_io::stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
+}
+
+#[cfg(feature = "fs")]
+pub use filch_io::fs;
 #[cfg(feature = "hyper")]
 pub use filch_io::hyper;
-#[cfg(feature = "io-util")]
-pub use filch_io::io;
 #[cfg(feature = "net")]
 pub use filch_io::net;
+#[cfg(all(any(unix, windows), feature = "process"))]
+pub use filch_io::process;
 #[cfg(feature = "signal")]
 pub use filch_io::signal;
+#[cfg(feature = "tls")]
+pub use filch_io::tls;
+#[cfg(feature = "tokio-io")]
+pub use filch_io::tokio_io;
 
 pub mod prelude {
     //! What most programs use: `use filch::prelude::*;`.

@@ -21,6 +21,7 @@
 /// | `flavor = "local"` | the same, and `spawn_local` works | |
 /// | `workers = N`, or `worker_threads = N` | the number of worker threads | one per core |
 /// | `start_paused = true` | the clock starts paused | `false` |
+/// | `handle_ctrl_c = false` | Ctrl-C ends the process on the spot; see [`run`](crate::run) | `true` |
 /// | `crate = "path"` | what this crate calls filch | `::filch` |
 ///
 /// # Panics
@@ -68,6 +69,10 @@
 /// async fn main() {}
 /// ```
 /// ```compile_fail
+/// #[filch::main(handle_ctrl_c = "no")] // `true` or `false`
+/// async fn main() {}
+/// ```
+/// ```compile_fail
 /// #[filch::main] // needs an `async fn`
 /// fn main() {}
 /// ```
@@ -79,7 +84,8 @@ pub use filch_macros::main;
 
 /// Makes an `async fn` a test, which runs on a runtime of its own.
 ///
-/// It takes the arguments of [`main`](macro@main) and one more, and its runtime is the current-thread one by default.
+/// It takes the arguments of [`main`](macro@main) but `handle_ctrl_c`, and one more; its runtime is the current-thread one
+/// by default.
 /// Other attributes (`#[should_panic]`, `#[ignore]`) stay what they are, and the test may return a `Result`.
 ///
 /// | argument | meaning | default |
@@ -135,6 +141,10 @@ pub use filch_macros::main;
 /// ```compile_fail
 /// #[filch::test] // a test takes no arguments
 /// async fn with_arguments(n: u32) {}
+/// ```
+/// ```compile_fail
+/// #[filch::test(handle_ctrl_c = false)] // an argument of `main` only
+/// async fn with_ctrl_c() {}
 /// ```
 /// ```compile_fail
 /// #[filch::test]

@@ -1,21 +1,22 @@
-//! An HTTP/1.1 server: hyper speaks, filch listens. Ctrl-C ends it.
+//! An HTTP server: hyper speaks HTTP/1.1 and HTTP/2, filch listens. Ctrl-C ends it.
 //!
 //! ```text
-//! cargo run --release -- 127.0.0.1:8080
+//! cargo run --release --bin hello_hyper -- 127.0.0.1:8080
 //! curl http://127.0.0.1:8080/hello
+//! curl --http2-prior-knowledge http://127.0.0.1:8080/hello
 //! ```
 //!
 //! Without an address it takes a free port and prints it. `/slow` answers after 50 ms, `/echo` returns the body.
 
-use filch::hyper::FilchTimer;
+use filch::hyper::{FilchExecutor, FilchTimer};
 use filch::net::{TcpListener, TcpStream};
 use filch::time::{Duration, sleep};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use hyper_util::server::conn::auto;
 use std::io::Write;
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
@@ -35,8 +36,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
 }
 
 async fn serve(stream: TcpStream) {
-    let mut http = http1::Builder::new();
-    http.timer(FilchTimer::new()).header_read_timeout(Duration::from_secs(5));
+    // HTTP/2 answers many requests at a time, each in a task that the executor spawns.
+    let mut http = auto::Builder::new(FilchExecutor::new());
+    http.http1().timer(FilchTimer::new()).header_read_timeout(Duration::from_secs(5));
+    http.http2().timer(FilchTimer::new()).keep_alive_interval(Duration::from_secs(20));
     // filch's streams have hyper's traits themselves; `HyperIo` would wrap any other one.
     if let Err(error) = http.serve_connection(stream, service_fn(answer)).await {
         eprintln!("connection: {error}");

@@ -1,71 +1,65 @@
-//! The server as its clients see it: `curl`, `wrk` when it is there, and a client that behaves badly.
+//! The server as its clients see it: `curl`, our own client, `wrk` when it is there, and one that behaves badly.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use peers::{Server, curl, text};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-struct Server {
-    process: Child,
-    address: SocketAddr,
+fn start() -> Server {
+    Server::start(env!("CARGO_BIN_EXE_hello_hyper"), &[])
 }
 
-impl Server {
-    /// Starts the server on a free port and reads from its output which one it got.
-    fn start() -> Server {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_hello_hyper"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server was built with this test");
-        let mut line = String::new();
-        let output = process.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut line).expect("it prints its address");
-        let address = line.trim().strip_prefix("listening on http://").expect("an address");
-        let address = address.parse().expect("an address");
-        Server { process, address }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// Asks it to end, as a terminal does, and waits until it has.
-    fn interrupt(mut self) -> bool {
-        let sent = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
-        assert!(sent.expect("there is a kill").success());
-        self.process.wait().expect("it is our child").success()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn curl(arguments: &[&str]) -> Output {
-    let arguments =
-        [&["--silent", "--show-error", "--fail-with-body", "--max-time", "20"], arguments].concat();
-    Command::new("curl").args(arguments).output().expect("these tests need curl")
-}
-
-fn text(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
+/// Our client.
+fn fetch(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fetch")).args(arguments).output().expect("it was built")
 }
 
 #[test]
 fn curl_gets_a_page_and_a_wrong_page() {
-    let server = Server::start();
+    let server = start();
     assert_eq!(text(curl(&[&server.url("/hello")])), "hello from filch\n");
     let missing = curl(&["--write-out", "%{http_code}", &server.url("/missing")]);
     assert_eq!(String::from_utf8_lossy(&missing.stdout), "no such page\n404");
 }
 
+/// One request per connection: curl before 8.0 cannot use an unencrypted one twice. `hello_https` has it use one often.
+#[test]
+fn curl_speaks_http_2_to_the_same_port() {
+    let server = start();
+    let version = ["--http2-prior-knowledge", "--write-out", "%{http_version}"];
+    assert_eq!(
+        text(curl(&[&version[..], &[&server.url("/hello")]].concat())),
+        "hello from filch\n2"
+    );
+}
+
+#[test]
+fn our_client_gets_pages_by_either_version() {
+    let server = start();
+    let pages = ["/hello", "/slow", "/"].map(|path| server.url(path));
+    let pages = pages.each_ref().map(String::as_str);
+    let expected = "hello from filch\nslow\nhello from filch\n";
+    assert_eq!(text(fetch(&pages)), expected);
+    assert_eq!(text(fetch(&[&["--http2"], &pages[..]].concat())), expected);
+    assert!(!fetch(&[&server.url("/missing")]).status.success());
+}
+
+#[test]
+fn streams_of_one_http_2_connection_wait_side_by_side() {
+    const REQUESTS: usize = 50;
+    let server = start();
+    let slow = server.url("/slow");
+    let begin = Instant::now();
+    let output = fetch(&[&["--http2"], &[slow.as_str(); REQUESTS][..]].concat());
+    assert_eq!(text(output), "slow\n".repeat(REQUESTS));
+    let took = begin.elapsed();
+    assert!(took < REQUESTS as u32 * Duration::from_millis(50), "one after the other: {took:?}");
+}
+
 #[test]
 fn curl_sends_a_megabyte_and_gets_it_back() {
-    let server = Server::start();
+    let server = start();
     let body = vec![b'x'; 1 << 20];
     let mut curl = Command::new("curl")
         .args(["--silent", "--show-error", "--fail", "--max-time", "20", "--data-binary", "@-"])
@@ -82,7 +76,7 @@ fn curl_sends_a_megabyte_and_gets_it_back() {
 
 #[test]
 fn one_connection_serves_many_requests() {
-    let server = Server::start();
+    let server = start();
     let url = server.url("/hello");
     let arguments = [vec![url.as_str(); 50], vec!["--write-out", "%{num_connects}\n"]].concat();
     let output = text(curl(&arguments));
@@ -92,7 +86,7 @@ fn one_connection_serves_many_requests() {
 
 #[test]
 fn slow_answers_do_not_wait_for_each_other() {
-    let server = Server::start();
+    let server = start();
     let begin = Instant::now();
     let clients: Vec<_> = (0..20)
         .map(|_| {
@@ -115,7 +109,7 @@ fn slow_answers_do_not_wait_for_each_other() {
 
 #[test]
 fn a_client_that_sends_nonsense_hurts_nobody_else() {
-    let server = Server::start();
+    let server = start();
     let mut rude = TcpStream::connect(server.address).expect("it listens");
     rude.write_all(b"\x16\x03\x01 this is not HTTP\r\n\r\n").expect("sent");
     drop(TcpStream::connect(server.address).expect("it listens")); // One that says nothing at all.
@@ -127,7 +121,7 @@ fn a_client_that_sends_nonsense_hurts_nobody_else() {
 
 #[test]
 fn an_interrupt_ends_it_with_connections_open() {
-    let server = Server::start();
+    let server = start();
     let open = TcpStream::connect(server.address).expect("it listens");
     assert_eq!(text(curl(&[&server.url("/")])), "hello from filch\n");
     assert!(server.interrupt());
@@ -136,7 +130,7 @@ fn an_interrupt_ends_it_with_connections_open() {
 
 #[test]
 fn wrk_gets_answers_only() {
-    let server = Server::start();
+    let server = start();
     let wrk = Command::new("wrk").args(["-t1", "-c32", "-d2s", &server.url("/hello")]).output();
     let Ok(output) = wrk else {
         eprintln!("note: no wrk; this test did nothing");

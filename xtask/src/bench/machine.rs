@@ -29,6 +29,7 @@ impl Machine {
             ("rustc", line("rustc", &["--version"])),
             ("tokio", locked("tokio")),
             ("smol", locked("smol")),
+            ("hyper", locked("hyper")),
             ("flume", locked("flume")),
             ("kanal", locked("kanal")),
             (

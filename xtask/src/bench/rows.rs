@@ -28,6 +28,8 @@ const P50: Figure = Named("p50_us", "p50, µs");
 const P99: Figure = Named("p99_us", "p99, µs");
 const RATE: Figure = Named("per_s", "requests/s");
 const BYTES: Figure = Named("bytes", "bytes");
+/// Why: everybody's task has the same buffer in it.
+const OWN_BYTES: Figure = Named("own_bytes", "bytes, buffer apart");
 const TIMES: &[Figure] = &[Wall, Cpu];
 /// Where a sleeping thread is woken for each operation, CPU time is the fairer figure.
 const CPU_FIRST: &[Figure] = &[Cpu, Wall];
@@ -74,6 +76,8 @@ const CHANNELS: &str = "Channels";
 const TIMERS: &str = "Timers";
 const BLOCKING: &str = "Blocking and stalls";
 const NET: &str = "Network";
+const FILES: &str = "Files";
+const PROCESSES: &str = "Processes";
 const REST: &str = "Memory and idleness";
 
 #[rustfmt::skip] // A workload is a row.
@@ -116,9 +120,16 @@ pub(crate) const ROWS: &[Row] = &[
     Row { group: NET, workload: "echo_1", figures: &[Cpu, RATE, P99], what: "64-byte TCP echo, 1 connection; server CPU per request" },
     Row { group: NET, workload: "echo_64", figures: &[RATE, Cpu, P99], what: "64 connections" },
     Row { group: NET, workload: "echo_1000", figures: &[RATE, Cpu, P99], what: "1000 connections" },
+    Row { group: NET, workload: "churn", figures: &[RATE, Cpu, P99], what: "64 clients at a time: each connects, sends 64 bytes, gets them back and is hung up on; per connection" },
+    Row { group: NET, workload: "http_64", figures: &[RATE, Cpu, P99], what: "hyper's hello over HTTP/1.1, 64 connections kept alive, loaded by `wrk -t1 -c64`; server CPU per request" },
+    Row { group: FILES, workload: "fs_seq", figures: TIMES, what: "reads of 4 KiB of one open cached file of 1 MiB" },
+    Row { group: FILES, workload: "fs_whole", figures: TIMES, what: "open, read and close of a cached file of 4 KiB" },
+    Row { group: PROCESSES, workload: "process_spawn", figures: CPU_FIRST, what: "spawns `true` and awaits its end, one after another; CPU of the parent" },
+    Row { group: PROCESSES, workload: "process_spawn_8", figures: CPU_FIRST, what: "8 tasks do so at a time" },
     Row { group: REST, workload: "mem_task", figures: &[BYTES], what: "resident bytes per parked task, 32 bytes of state" },
     Row { group: REST, workload: "mem_task_256", figures: &[BYTES], what: "the same, 296 bytes of state" },
     Row { group: REST, workload: "mem_sleep", figures: &[BYTES], what: "resident bytes per pending boxed sleep, the box included" },
+    Row { group: REST, workload: "mem_conn", figures: &[OWN_BYTES, BYTES], what: "resident bytes of the server per idle TCP connection: its task with a buffer of 1 KiB, and what the runtime keeps for the socket; 10 000 of them, each has echoed once" },
     Row { group: REST, workload: "idle_cpu", figures: &[CpuTotal], what: "CPU in 2 s with one 10 s sleep pending" },
 ];
 
@@ -126,6 +137,11 @@ pub(crate) const ROWS: &[Row] = &[
 pub(crate) fn workloads(only: &[String]) -> Vec<&'static str> {
     let wanted = |name: &str| only.is_empty() || only.iter().any(|other| other == name);
     ROWS.iter().map(|row| row.workload).filter(|name| wanted(name)).collect()
+}
+
+/// The program that loads a workload, when that is none of ours.
+pub(crate) fn needs(workload: &str) -> Option<&'static str> {
+    (workload == "http_64").then_some("wrk")
 }
 
 pub(crate) fn is_workload(name: &str) -> bool {

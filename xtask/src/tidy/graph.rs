@@ -31,6 +31,10 @@ const FORBIDDEN: &[&str] = &[
 /// The feature whose foreign crate brings what is forbidden otherwise: hyper uses tokio's channels, not its runtime.
 const EXCUSED: (&str, &str) = ("hyper", "tokio");
 
+/// Who may name one of them, by which feature, and with none of that crate's own: tokio's traits come without its
+/// runtime.
+const BARE: (&str, &str, &str) = ("filch-io", "tokio-io", "tokio");
+
 /// Each manifest under `crates/` names only crates below its own.
 pub(crate) fn edges_go_down(_: &Tree) -> Vec<Problem> {
     Manifest::published().iter().flat_map(wrong_edges).collect()
@@ -67,24 +71,27 @@ pub(crate) fn nothing_forbidden(_: &Tree) -> Vec<Problem> {
 }
 
 fn forbidden(manifest: &Manifest) -> Vec<Problem> {
-    let (feature, excused) = EXCUSED;
+    let ((feature, excused), (namer, bare_feature, bare)) = (EXCUSED, BARE);
     let direct = manifest
         .dependencies
         .iter()
+        .filter(|name| manifest.name != namer || *name != bare)
         .chain(&manifest.dev_dependencies)
         .cloned()
         .collect::<Vec<_>>()
         .join("\n");
     let mut found: Vec<&str> = named_in(&direct).collect();
-    let features: Vec<&str> =
-        manifest.features.iter().map(String::as_str).filter(|name| *name != feature).collect();
-    found.extend(named_in(&tree(
-        &manifest.name,
-        &["--no-default-features", "--features", &features.join(",")],
-    )));
+    let without = |left_out: &[&str]| {
+        let features = manifest.features.iter().map(String::as_str);
+        let features: Vec<&str> = features.filter(|name| !left_out.contains(name)).collect();
+        tree(&manifest.name, &["--no-default-features", "--features", &features.join(",")])
+    };
+    found.extend(named_in(&without(&[feature, bare_feature])));
+    found.extend(named_in(&without(&[feature])).filter(|name| *name != bare));
     found.extend(
         named_in(&tree(&manifest.name, &["--all-features"])).filter(|name| *name != excused),
     );
+    found.extend(with_features(&without(&[feature]), bare).then_some(bare));
     found.sort_unstable();
     found.dedup();
     let path = format!("crates/{}/Cargo.toml", manifest.name);
@@ -96,10 +103,10 @@ fn forbidden(manifest: &Manifest) -> Vec<Problem> {
     found.into_iter().map(problem).collect()
 }
 
-/// Every crate a package is built with, one on a line.
+/// Every crate a package is built with, and its features, one on a line.
 fn tree(package: &str, features: &[&str]) -> String {
     let args = ["tree", "--package", package, "--edges", "normal,build,dev", "--target", "all"];
-    let format = ["--prefix", "none", "--format", "{p}"];
+    let format = ["--prefix", "none", "--format", "{p} ! {f}"];
     let tree = sh::output(&mut sh::cargo(args.iter().chain(&format).chain(features)));
     tree.unwrap_or_else(|trouble| panic!("cargo tree of {package}: {trouble:?}"))
 }
@@ -110,6 +117,14 @@ fn named_in(tree: &str) -> impl Iterator<Item = &'static str> {
         .iter()
         .copied()
         .filter(|name| tree.lines().any(|line| line.split(' ').next() == Some(name)))
+}
+
+/// Whether a line of the tree names `name` with a feature.
+fn with_features(tree: &str, name: &str) -> bool {
+    tree.lines().filter(|line| line.split(' ').next() == Some(name)).any(|line| {
+        let features = line.split_once(" ! ").map_or("", |(_, features)| features);
+        !features.trim_end_matches("(*)").trim().is_empty()
+    })
 }
 
 #[cfg(test)]
@@ -134,5 +149,12 @@ mod tests {
         let found: Vec<_> =
             named_in("filch v0.1.0 (/x)\ntokio-util v1.0.0\nmio v1.0.0\n").collect();
         assert_eq!(found, ["mio"]);
+    }
+
+    #[test]
+    fn a_feature_of_a_crate_that_must_have_none_is_found() {
+        let tree = "tokio v1.54.1 ! \ntokio v1.54.1 !  (*)\ntokio-util v1.0.0 ! rt\n";
+        assert!(!with_features(tree, "tokio"));
+        assert!(with_features("tokio v1.54.1 ! default,sync\n", "tokio"));
     }
 }

@@ -2,14 +2,17 @@
 
 use std::any::Any;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use filch::fs::File;
 use filch::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use filch::net::{TcpListener, TcpStream, UnixStream};
+use filch::process::Command;
 use filch::runtime::{Handle, LocalRuntime};
 use filch::sync::{Mutex, Notify, Semaphore, oneshot};
 use filch::task::{JoinError, JoinHandle, JoinSet};
@@ -102,7 +105,7 @@ pub(crate) async fn root(round: Arc<Round>, mut chance: Chance, to_the_end: bool
 
 fn act(round: Arc<Round>, mut chance: Chance, depth: u32) -> Act {
     let full = depth >= MAX_DEPTH || round.spawned.load(Relaxed) >= MAX_TASKS;
-    match chance.below(if full { 10 } else { 18 }) {
+    match chance.below(if full { 10 } else { 20 }) {
         0 => Box::pin(yields(chance)),
         1 => Box::pin(naps(chance)),
         2 => Box::pin(deadlines(chance)),
@@ -118,6 +121,8 @@ fn act(round: Arc<Round>, mut chance: Chance, depth: u32) -> Act {
         14 => Box::pin(echoes(round, chance)),
         15 => Box::pin(spawned_from_outside(round, chance)),
         16 => Box::pin(local_runtime_within(round, chance)),
+        17 => Box::pin(files(chance)),
+        18 => Box::pin(processes(chance)),
         _ => Box::pin(runtime_within(round, chance)),
     }
 }
@@ -319,7 +324,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
-async fn exchange_bytes<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn exchange_bytes<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     bytes: &[u8],
 ) -> io::Result<()> {
@@ -334,7 +339,7 @@ async fn exchange_bytes<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
-async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
+pub(crate) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
     let mut buffer = vec![0; 4096];
     loop {
         let count = stream.read(&mut buffer).await?;
@@ -342,6 +347,61 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<
             return Ok(());
         }
         stream.write_all(&buffer[..count]).await?;
+    }
+}
+
+/// What is written to a file is read from it.
+async fn files(mut chance: Chance) {
+    let name = format!("filch-soak-{}-{:x}", std::process::id(), chance.number());
+    let file = Scratch(std::env::temp_dir().join(name));
+    file.use_it(&mut chance).await.unwrap_or_else(|error| {
+        // A shutdown may have been faster.
+        assert!(error.to_string().contains("ended"), "a file: {error}");
+    });
+}
+
+/// A file that is gone with this.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    async fn use_it(&self, chance: &mut Chance) -> io::Result<()> {
+        let bytes: Vec<u8> = (0..chance.below(10_000)).map(|at| at as u8).collect();
+        filch::fs::write(&self.0, &bytes).await?;
+        let mut file = File::options().read(true).append(true).open(&self.0).await?;
+        file.write_all(b"the end").await?;
+        file.flush().await?;
+        let read = filch::fs::read(&self.0).await?;
+        assert!(read.starts_with(&bytes) && read.ends_with(b"the end"), "the file differs");
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A program that ends by itself, one that is killed, or one that is left to the end of its owner.
+async fn processes(mut chance: Chance) {
+    let program = if chance.one_in(2) { "true" } else { "false" };
+    match chance.below(6) {
+        0 => match Command::new(program).status().await {
+            Ok(status) => assert_eq!(status.success(), program == "true"),
+            // A shutdown may have been faster.
+            Err(error) => assert!(error.to_string().contains("ended"), "a process: {error}"),
+        },
+        1 => {
+            let mut child = Command::new("sleep")
+                .arg("1000")
+                .kill_on_drop(true)
+                .spawn()
+                .expect("there is a sleep");
+            if timeout(chance.micros(3_000), child.wait()).await.is_err() && chance.one_in(2) {
+                let _ = child.kill().await;
+            }
+        }
+        _ => filch::task::yield_now().await, // Why: a process costs as much as all else of a round.
     }
 }
 

@@ -97,7 +97,12 @@ impl Registration {
         Readiness { registration: self, interest, read: None, write: None }
     }
 
-    /// Says that the operation met `WouldBlock`: what `event` promised is used up.
+    /// Says that the operation met `WouldBlock`: nothing of what `event` promised holds.
+    pub fn refute(&self, event: ReadyEvent) {
+        self.slot.refute(self.key.generation(), event);
+    }
+
+    /// Says that what `event` promised is used up. What is closed stays closed.
     pub fn clear(&self, event: ReadyEvent) {
         self.slot.clear(self.key.generation(), event);
     }

@@ -286,6 +286,15 @@ impl IoSlot {
         });
     }
 
+    /// Takes back all of `event`, closed and errors included, unless something happened since: an operation would block
+    /// all the same. A FIFO that a second writer has opened is not closed any more.
+    pub(crate) fn refute(&self, generation: u32, event: ReadyEvent) {
+        self.update(|word| {
+            (word.generation() == generation && word.tick() == event.tick)
+                .then(|| word.without(event.ready))
+        });
+    }
+
     /// Adds readiness for the registration of `generation` and collects who waited for it.
     /// An event for another generation is dropped.
     pub(crate) fn deliver(&self, generation: u32, ready: Ready, wakes: &mut WakeBatch) {

@@ -108,6 +108,22 @@ fn what_is_closed_stays_closed_and_an_error_is_cleared_on_its_own() {
 }
 
 #[test]
+fn an_operation_that_would_block_refutes_an_end_but_not_one_that_came_since() {
+    let slot = IoSlot::default();
+    deliver(&slot, Ready::READABLE | Ready::READ_CLOSED | Ready::WRITABLE);
+    let stale = slot.ready(0, Direction::Read).expect("nobody ended it");
+    deliver(&slot, Ready::READ_CLOSED);
+    slot.refute(0, stale);
+    let event = slot.ready(0, Direction::Read).expect("nobody ended it");
+    assert_eq!(event.ready, Ready::READABLE | Ready::READ_CLOSED);
+    slot.refute(0, event);
+    let after = slot.ready(0, Direction::Read).expect("nobody ended it");
+    assert!(after.ready.is_empty(), "{after:?}");
+    let other = slot.ready(0, Direction::Write).expect("nobody ended it");
+    assert_eq!(other.ready, Ready::WRITABLE);
+}
+
+#[test]
 fn the_end_of_all_registrations_wakes_their_waiters_and_frees_their_slots() {
     let slots = IoSlots::new();
     let keys = [(); 3].map(|()| slots.take());

@@ -51,6 +51,9 @@ impl ThreadWaker {
 
     fn park(&self, runtime: Option<RuntimeRef>) {
         self.rest(runtime);
+        if let Some(runtime) = runtime {
+            runtime.check_process(); // Nobody would wake this thread in a fork.
+        }
         // ORDERING: [block-on] Acquire pairs with the Release of the wake.
         while !self.woken.load(Acquire) {
             thread::park();

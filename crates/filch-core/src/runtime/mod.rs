@@ -4,12 +4,14 @@
 
 mod block_on;
 mod buffers;
+mod fork;
 mod parts;
 mod root;
 mod shell;
 
 pub use block_on::block_on_thread;
 pub use buffers::{Armed, TimerBuffers};
+pub use fork::forked;
 pub use parts::Parts;
 pub(crate) use root::Root;
 pub use root::{Remains, Unfinished, UnobservedPanic, UnobservedPanics};
@@ -64,6 +66,27 @@ impl RuntimeRef {
     /// Whether the runtime has ended or is ending.
     pub fn has_ended(self) -> bool {
         self.shell.has_ended(self.epoch)
+    }
+
+    /// Whether it is the runtime of a process that this one was forked from. None of its threads is here, nobody is let in,
+    /// and its end is not ours.
+    #[inline]
+    pub fn is_inherited(self) -> bool {
+        self.shell.is_inherited()
+    }
+
+    /// Refuses what would wait for threads that are not here.
+    ///
+    /// # Panics
+    /// When the runtime [is inherited](Self::is_inherited).
+    #[track_caller]
+    #[inline]
+    pub fn check_process(self) {
+        assert!(
+            !self.is_inherited(),
+            "a filch runtime was used after a fork, in the child, which has none of its threads; \
+             start another one there with `filch::run`, on a new thread if the fork was inside async code, or call exec"
+        );
     }
 
     /// Makes this the thread's runtime until the guard is dropped.

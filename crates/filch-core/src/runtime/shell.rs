@@ -8,6 +8,7 @@
 //! the closer marks it closed, then looks at the counts. `[access]` names the two fences (design 0002).
 
 use super::RuntimeRef;
+use super::fork::Origin;
 use super::parts::Parts;
 use super::root::Root;
 use crate::context;
@@ -49,6 +50,8 @@ pub struct Shell {
     strays: Mutex<Vec<Runnable>>,
     /// Of the runtime that lives here, or lived here last.
     root: Mutex<Arc<Root>>,
+    /// Where that was opened.
+    origin: Origin,
 }
 
 // SAFETY: `parts` is written only by `open` and `close`, which exclude readers; see the module page.
@@ -78,6 +81,7 @@ impl Shell {
             home: AtomicU64::new(0),
             strays: Mutex::new(Vec::new()),
             root: Mutex::default(),
+            origin: Origin::default(),
         }
     }
 
@@ -101,6 +105,7 @@ impl Shell {
         self.parts.with_mut(|slot| unsafe { *slot = Some(parts) });
         let epoch = (self.state.load(Relaxed) & !CLOSED) + 2;
         *self.root.lock() = Arc::new(Root::new(epoch));
+        self.origin.set_here();
         // ORDERING: [shell-open] Release publishes the parts to visitors.
         self.state.store(epoch, Release);
         epoch
@@ -136,7 +141,7 @@ impl Shell {
         if context::is_worker_of(self) {
             // Why: a name of an earlier runtime must not lead to the one that lives here at present.
             let is_present = self.state.load(Relaxed) & !CLOSED == epoch;
-            return is_present.then(|| Access::new(self, None));
+            return (is_present && !self.is_inherited()).then(|| Access::new(self, None));
         }
         self.enter(Some(epoch))
     }
@@ -150,7 +155,13 @@ impl Shell {
         // ORDERING: [shell-open] Acquire pairs with `open`.
         let state = self.state.load(Acquire);
         let open = state & CLOSED == 0 && epoch.is_none_or(|epoch| epoch == state);
-        open.then_some(access)
+        (open && !self.is_inherited()).then_some(access)
+    }
+
+    /// Whether the runtime that lives here was opened by a process that this one was forked from.
+    #[inline]
+    pub(super) fn is_inherited(&self) -> bool {
+        !self.origin.is_here()
     }
 
     /// Whether the runtime of `epoch` has ended or is ending.

@@ -173,7 +173,10 @@ impl Spawn {
             Some(parts) => to(&parts, runnable).err(),
             None => Some(runnable),
         };
-        drop(refused); // After the access: what the call captured may wait for the runtime's end.
+        if refused.is_some() {
+            drop(refused); // After the access: what the call captured may wait for the runtime's end.
+            runtime.check_process();
+        }
         handle
     }
 
@@ -236,7 +239,7 @@ impl Prepared {
     /// Registers and schedules the task. When the runtime is ending, it is canceled instead.
     pub fn start(self) {
         // Why: one access for both steps, so that the runtime cannot end between them.
-        let Some(parts) = self.runtime.access() else { return };
+        let Some(parts) = self.runtime.access() else { return self.runtime.check_process() };
         if self.runtime.shell().registry().insert(self.runnable.task()) {
             parts.scheduler.schedule(self.runnable, Hint::Spawn);
         }
@@ -246,7 +249,7 @@ impl Prepared {
     /// a worker.
     pub fn start_all(tasks: Vec<Prepared>) {
         let Some(runtime) = tasks.first().map(|task| task.runtime) else { return };
-        let Some(parts) = runtime.access() else { return };
+        let Some(parts) = runtime.access() else { return runtime.check_process() };
         let mut others = Vec::new();
         let mut refused = Vec::new();
         let mut accepted = tasks.into_iter().filter_map(|task| {

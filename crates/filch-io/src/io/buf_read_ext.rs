@@ -2,6 +2,7 @@
 
 use super::lines::{Lines, Split};
 use super::read_to_end::append_text;
+use super::read_until_any::ReadUntilAny;
 use super::{checked, lines};
 use futures_io::AsyncBufRead;
 use std::future::Future;
@@ -21,6 +22,32 @@ pub trait AsyncBufReadExt: AsyncBufRead {
         Self: Unpin,
     {
         ReadUntil { reader: self, delimiter, bytes, n_read: 0 }
+    }
+
+    /// Appends to `bytes` up to and with whichever of `separators` comes first, or to the end of the stream, and answers
+    /// how much.
+    ///
+    /// A separator may have any length. As little is read as can be: where one separator begins another, as `\r` does
+    /// `\r\n`, the shorter one is found. Which one it was, the end of `bytes` tells; it is none at the end of the stream.
+    ///
+    /// What `bytes` holds already counts as the beginning of the part that is read: a separator may begin in it.
+    ///
+    /// # Panics
+    /// When there is no separator, or one of them is empty.
+    ///
+    /// # Cancel safety
+    /// Restartable: after a drop `bytes` holds what was read, and another call goes on behind it, even within a
+    /// separator.
+    #[track_caller]
+    fn read_until_any<'a>(
+        &'a mut self,
+        separators: &'a [&'a [u8]],
+        bytes: &'a mut Vec<u8>,
+    ) -> ReadUntilAny<'a, Self>
+    where
+        Self: Unpin,
+    {
+        ReadUntilAny::new(self, separators, bytes)
     }
 
     /// Appends to `line` up to and with the next `\n`, or to the end of the stream, and answers how many bytes.

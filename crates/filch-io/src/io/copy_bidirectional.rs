@@ -63,11 +63,23 @@ where
     A: AsyncRead + AsyncWrite + Unpin + ?Sized,
     B: AsyncRead + AsyncWrite + Unpin + ?Sized,
 {
+    let mut forth_first = false;
     poll_fn(|cx| {
+        // Why in turns: a direction that never waits uses the whole budget, and the one behind it would get none.
+        forth_first = !forth_first;
+        let mut poll_forth =
+            |cx: &mut _, a: &mut A, b: &mut B| forth.poll(cx, Pin::new(a), Pin::new(b));
+        let mut poll_back =
+            |cx: &mut _, a: &mut A, b: &mut B| back.poll(cx, Pin::new(b), Pin::new(a));
         // Both are polled in each turn, so that both have a waker before this one is pending.
-        let forth = forth.poll(cx, Pin::new(&mut *a), Pin::new(&mut *b))?;
-        let back = back.poll(cx, Pin::new(&mut *b), Pin::new(&mut *a))?;
-        match (forth, back) {
+        let both = if forth_first {
+            let forth = poll_forth(cx, a, b)?;
+            (forth, poll_back(cx, a, b)?)
+        } else {
+            let back = poll_back(cx, a, b)?;
+            (poll_forth(cx, a, b)?, back)
+        };
+        match both {
             (Poll::Ready(forth), Poll::Ready(back)) => Poll::Ready(Ok((forth, back))),
             _ => Poll::Pending,
         }

@@ -3,6 +3,7 @@
 //! The part that is being read lives in the source, not in the future: dropping the future loses nothing.
 
 use super::checked;
+use futures_core::Stream;
 use futures_io::AsyncBufRead;
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -79,6 +80,14 @@ impl<R: AsyncBufRead> Lines<R> {
     }
 }
 
+impl<R: AsyncBufRead> Stream for Lines<R> {
+    type Item = Result<String>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<String>>> {
+        self.poll_next_line(cx).map(Result::transpose)
+    }
+}
+
 /// Waits for a line. From [`Lines::next_line`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
@@ -142,6 +151,14 @@ impl<R: AsyncBufRead> Split<R> {
     }
 }
 
+impl<R: AsyncBufRead> Stream for Split<R> {
+    type Item = Result<Vec<u8>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>>>> {
+        self.poll_next_segment(cx).map(Result::transpose)
+    }
+}
+
 /// Waits for a part. From [`Split::next_segment`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
@@ -183,7 +200,7 @@ pub(crate) fn poll_read_until<R: AsyncBufRead + ?Sized>(
 }
 
 /// Why chunks: `contains` looks at a word at a time, `position` at a byte.
-fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+pub(super) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
     const CHUNK: usize = 64;
     let (index, chunk) =
         bytes.chunks(CHUNK).enumerate().find(|(_, chunk)| chunk.contains(&byte))?;

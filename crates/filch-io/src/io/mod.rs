@@ -7,7 +7,7 @@
 //! an interrupted call is repeated, and no byte is shown that was not written first (there is no uninitialized memory
 //! in this module).
 
-mod checked;
+pub(crate) mod checked;
 
 mod read_ext;
 mod read_number;
@@ -17,6 +17,7 @@ mod write_ext;
 
 mod buf_read_ext;
 mod lines;
+mod read_until_any;
 
 mod seek_ext;
 
@@ -30,9 +31,16 @@ mod buf_writer;
 mod copy;
 mod copy_bidirectional;
 
-mod duplex;
+mod pipe;
 mod split;
+
+mod duplex;
+mod join;
 mod trivial;
+
+pub mod mock;
+
+pub mod codec;
 
 pub use filch_core::io::{Interest, Ready};
 pub use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
@@ -45,21 +53,26 @@ pub use buf_writer::BufWriter;
 pub use chain::Chain;
 pub use copy::{copy, copy_buf};
 pub use copy_bidirectional::{copy_bidirectional, copy_bidirectional_with_sizes};
-pub use duplex::{DuplexStream, duplex};
+pub use duplex::{DuplexStream, SimplexStream, duplex, simplex};
+pub use join::{Join, join};
 pub use lines::{Lines, NextLine, NextSegment, Split};
 pub use read_ext::{AsyncReadExt, Read, ReadExact, ReadVectored};
 pub use read_number::ReadNumber;
 pub use read_to_end::{ReadToEnd, ReadToString};
+pub use read_until_any::ReadUntilAny;
 pub use seek_ext::{AsyncSeekExt, Seek};
 pub use split::{ReadHalf, WriteHalf, split};
 pub use take::Take;
 pub use trivial::{Empty, Repeat, Sink, empty, repeat, sink};
 pub use write_ext::{AsyncWriteExt, Flush, Shutdown, Write, WriteAll, WriteNumber, WriteVectored};
 
+#[cfg(unix)]
+pub use crate::async_object::{Async, IoSafe};
+
 /// Readiness of any file descriptor.
 #[cfg(unix)]
 pub mod unix {
     pub use crate::async_fd::{
-        AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard, AsyncFdTryNewError, TryIoError,
+        AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard, AsyncFdRegisterError, TryIoError,
     };
 }

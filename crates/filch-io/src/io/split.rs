@@ -4,6 +4,7 @@
 //! while the stream, which is foreign code, is polled; a half that finds it taken waits for its return.
 
 use super::checked;
+use super::pipe::Pipe;
 use filch_core::sys::sync::{Arc, Mutex};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::fmt;
@@ -15,9 +16,17 @@ use std::task::{Context, Poll, Waker};
 ///
 /// [`ReadHalf::unsplit`] puts them together again. `TcpStream::split` and `into_split` do the same for less.
 pub fn split<S: AsyncRead + AsyncWrite>(stream: S) -> (ReadHalf<S>, WriteHalf<S>) {
-    let place = Arc::new(Place {
-        state: Mutex::new(PlaceState { stream: Some(Box::pin(stream)), waiting: None }),
-    });
+    halves(stream, None)
+}
+
+/// As [`split`], and a dropped half ends `pipe`.
+pub(super) fn split_ending<S>(stream: S, pipe: Arc<Pipe>) -> (ReadHalf<S>, WriteHalf<S>) {
+    halves(stream, Some(pipe))
+}
+
+fn halves<S>(stream: S, pipe: Option<Arc<Pipe>>) -> (ReadHalf<S>, WriteHalf<S>) {
+    let state = PlaceState { stream: Some(Box::pin(stream)), waiting: None, pipe };
+    let place = Arc::new(Place { state: Mutex::new(state) });
     (ReadHalf { place: place.clone() }, WriteHalf { place })
 }
 
@@ -28,7 +37,8 @@ pub struct ReadHalf<S> {
 
 /// The half of a stream that writes. From [`split`].
 ///
-/// Dropping it does not end the stream; [`shutdown`](super::AsyncWriteExt::shutdown) does.
+/// Dropping it does not end the stream, unless that is a [`simplex`](super::simplex);
+/// [`shutdown`](super::AsyncWriteExt::shutdown) does.
 pub struct WriteHalf<S> {
     place: Arc<Place<S>>,
 }
@@ -52,7 +62,11 @@ impl<S> ReadHalf<S> {
             self.is_pair_of(&other),
             "`unsplit` got halves of two streams: give it those of one `split` call"
         );
-        let stream = self.place.state.lock().stream.take();
+        let mut state = self.place.state.lock();
+        let stream = state.stream.take();
+        let pipe = state.pipe.take(); // The halves drop here, and the stream goes on.
+        drop(state);
+        drop(pipe);
         *Pin::into_inner(stream.expect("both halves are here, so none is being polled"))
     }
 }
@@ -61,6 +75,18 @@ impl<S> WriteHalf<S> {
     /// Whether both halves come from the same [`split`].
     pub fn is_pair_of(&self, other: &ReadHalf<S>) -> bool {
         other.is_pair_of(self)
+    }
+}
+
+impl<S> Drop for ReadHalf<S> {
+    fn drop(&mut self) {
+        self.place.end();
+    }
+}
+
+impl<S> Drop for WriteHalf<S> {
+    fn drop(&mut self) {
+        self.place.end();
     }
 }
 
@@ -74,6 +100,8 @@ struct PlaceState<S> {
     stream: Option<Pin<Box<S>>>,
     /// The half that found the stream taken. There are two halves, so there is at most one.
     waiting: Option<Waker>,
+    /// What a dropped half ends: the queue of a [`simplex`](super::simplex), else nothing.
+    pipe: Option<Arc<Pipe>>,
 }
 
 /// The stream, until this drops.
@@ -83,6 +111,13 @@ struct Loan<'a, S> {
 }
 
 impl<S> Place<S> {
+    fn end(&self) {
+        let pipe = self.state.lock().pipe.take();
+        if let Some(pipe) = pipe {
+            pipe.end();
+        }
+    }
+
     fn poll_loan(&self, cx: &mut Context<'_>) -> Poll<Loan<'_, S>> {
         if let Some(stream) = self.state.lock().stream.take() {
             return Poll::Ready(Loan { place: self, stream: Some(stream) });

@@ -29,9 +29,13 @@ impl Backoff {
     }
 
     pub(super) fn wait(&mut self) -> Sleep {
+        sleep(self.next_wait())
+    }
+
+    pub(super) fn next_wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(LONGEST_WAIT);
-        sleep(wait)
+        wait
     }
 }
 
@@ -100,30 +104,50 @@ impl PolledBackoff {
 
 /// The connection died in the queue; the listener is well, and the next one may be too.
 fn is_about_the_connection(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::NetworkDown
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::HostUnreachable
-    )
+    let known = [
+        ErrorKind::ConnectionAborted,
+        ErrorKind::ConnectionReset,
+        ErrorKind::NetworkDown,
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::HostUnreachable,
+        ErrorKind::TimedOut,
+    ];
+    known.contains(&error.kind()) || system::is_one_of(error, system::OF_THE_CONNECTION)
 }
 
-/// No descriptor or no memory is left: the process's limit, the system's, the kernel's buffers.
+/// Nothing can be accepted at present: no descriptor or no memory is left, or the system does not allow it.
+fn is_at_limit(error: &Error) -> bool {
+    system::is_one_of(error, system::LIMITS)
+}
+
 #[cfg(unix)]
-fn is_at_limit(error: &Error) -> bool {
+mod system {
     use rustix::io::Errno;
-    let limits = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    error.raw_os_error().is_some_and(|code| limits.iter().any(|limit| limit.raw_os_error() == code))
+
+    /// What accept(2) hands on from the network of a new connection, beside what std has kinds for.
+    pub(super) const OF_THE_CONNECTION: &[Errno] =
+        &[Errno::PROTO, Errno::NOPROTOOPT, Errno::HOSTDOWN];
+
+    /// The process's limit, the system's, the kernel's buffers and memory; and a firewall, which may change its mind.
+    pub(super) const LIMITS: &[Errno] =
+        &[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::PERM];
+
+    pub(super) fn is_one_of(error: &std::io::Error, known: &[Errno]) -> bool {
+        let code = error.raw_os_error();
+        code.is_some_and(|code| known.iter().any(|known| known.raw_os_error() == code))
+    }
 }
 
-/// No descriptor or no memory is left.
 #[cfg(not(unix))]
-fn is_at_limit(error: &Error) -> bool {
+mod system {
+    pub(super) const OF_THE_CONNECTION: &[i32] = &[];
+
     /// `WSAEMFILE` and `WSAENOBUFS`.
-    const LIMITS: [i32; 2] = [10024, 10055];
-    error.raw_os_error().is_some_and(|code| LIMITS.contains(&code))
+    pub(super) const LIMITS: &[i32] = &[10024, 10055];
+
+    pub(super) fn is_one_of(error: &std::io::Error, known: &[i32]) -> bool {
+        error.raw_os_error().is_some_and(|code| known.contains(&code))
+    }
 }
 
 #[cfg(all(test, not(filch_loom)))]
@@ -135,8 +159,7 @@ mod tests {
         let mut backoff = Backoff::new();
         let mut waits = Vec::new();
         for _ in 0..12 {
-            waits.push(backoff.next.as_millis());
-            backoff.next = (backoff.next * 2).min(LONGEST_WAIT);
+            waits.push(backoff.next_wait().as_millis());
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000]);
     }

@@ -1,9 +1,8 @@
 //! From what users write to socket addresses.
 //!
-//! An address in numbers is answered at once; a name is looked up with the system's resolver on a blocking thread.
+//! An address in numbers is answered at once; a name is a resolver's business.
 
-use filch_core::runtime::RuntimeRef;
-use filch_core::task::Spawn;
+use super::resolver::{Resolver, SystemResolver};
 use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::vec;
@@ -13,7 +12,9 @@ use std::vec;
 /// Sealed: other types implement [`Into<SocketAddr>`] or hand over a slice.
 pub trait ToSocketAddrs: sealed::Sealed {}
 
-/// Finds the addresses of a host.
+/// Finds the addresses of a host, with the system's resolver.
+///
+/// See [`lookup_host_with`](super::lookup_host_with) for another one.
 ///
 /// # Errors
 /// When the name is not known, and when `host` is no pair of host and port.
@@ -36,18 +37,23 @@ pub async fn lookup_host<A: ToSocketAddrs>(host: A) -> Result<impl Iterator<Item
 pub(crate) type Addresses = vec::IntoIter<SocketAddr>;
 
 pub(crate) async fn resolve<A: ToSocketAddrs>(host: A) -> Result<Addresses> {
-    let name = match host.target(sealed::Token)? {
+    resolve_with(&SystemResolver, host).await
+}
+
+pub(crate) async fn resolve_with<A: ToSocketAddrs>(
+    resolver: &impl Resolver,
+    host: A,
+) -> Result<Addresses> {
+    let (name, port) = match host.target(sealed::Token)? {
         sealed::Target::Known(addresses) => return Ok(addresses),
         sealed::Target::Name(name, port) => (name, port),
     };
-    drop(host);
-    let lookup =
-        Spawn::on(RuntimeRef::current()).name(Some("lookup_host")).spawn_blocking(move || {
-            std::net::ToSocketAddrs::to_socket_addrs(&(name.0.as_str(), name.1))
-        });
-    lookup
-        .await
-        .map_err(|_| Error::other("the lookup of a host was canceled: the runtime is ending"))?
+    drop(host); // It need not be `Send`.
+    Ok(resolver.resolve(&name, port).await?.into_iter())
+}
+
+pub(crate) fn no_address() -> Error {
+    Error::new(ErrorKind::InvalidInput, "the host has no address")
 }
 
 /// Tries `attempt` with each address until one succeeds; else answers the last error.
@@ -62,7 +68,7 @@ pub(crate) async fn first_of<A: ToSocketAddrs, R>(
             Err(error) => last = Some(error),
         }
     }
-    Err(last.unwrap_or_else(|| Error::new(ErrorKind::InvalidInput, "the host has no address")))
+    Err(last.unwrap_or_else(no_address))
 }
 
 mod sealed {

@@ -2,8 +2,8 @@
 //!
 //! A socket reads and writes through a shared reference, so the halves are references and need no lock.
 
-use super::TcpStream;
 use super::stream::{Stream, StreamIo};
+use super::{TcpStream, room};
 use filch_core::io::{Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::error::Error;
@@ -79,6 +79,14 @@ impl<S: Stream> ReadHalf<'_, S> {
     /// When there is nothing, and when the connection is broken.
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
         self.0.try_read_vectored_shared(bufs)
+    }
+
+    /// As [`try_read`](Self::try_read), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// When there is nothing, and when the connection is broken.
+    pub fn try_read_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        Ok(room::append(buf, |room| Ok((self.0.try_read_shared(room)?, ())))?.0)
     }
 
     /// Waits until a read is likely to succeed.
@@ -204,6 +212,14 @@ impl<S: Stream> OwnedReadHalf<S> {
     /// When there is nothing, and when the connection is broken.
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
         self.stream.try_read_vectored_shared(bufs)
+    }
+
+    /// As [`try_read`](Self::try_read), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// When there is nothing, and when the connection is broken.
+    pub fn try_read_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        Ok(room::append(buf, |room| Ok((self.stream.try_read_shared(room)?, ())))?.0)
     }
 
     /// Waits until a read is likely to succeed.

@@ -6,6 +6,28 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 pub(super) use system::{accept_tcp, socket};
 
+/// Makes a pipe that does not block: where to read, and where to write.
+#[cfg(all(unix, not(any(target_vendor = "apple", target_os = "aix", target_os = "haiku"))))]
+pub(super) fn pipe() -> Result<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
+    use rustix::pipe::PipeFlags;
+    Ok(rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?)
+}
+
+/// Makes a pipe that does not block: where to read, and where to write. A process that is started meanwhile on another
+/// thread may inherit it.
+#[cfg(all(unix, any(target_vendor = "apple", target_os = "aix", target_os = "haiku")))]
+pub(super) fn pipe() -> Result<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use rustix::io::{FdFlags, fcntl_setfd};
+
+    let (reader, writer) = rustix::pipe::pipe()?;
+    for fd in [&reader, &writer] {
+        fcntl_setfd(fd, FdFlags::CLOEXEC)?;
+        fcntl_setfl(fd, fcntl_getfl(fd)? | OFlags::NONBLOCK)?;
+    }
+    Ok((reader, writer))
+}
+
 /// One call makes the socket, closed on exec and non-blocking.
 #[cfg(any(
     target_os = "linux",

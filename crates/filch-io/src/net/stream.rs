@@ -54,7 +54,7 @@ impl StreamIo for std::net::TcpStream {
 
 #[cfg(unix)]
 impl StreamIo for std::os::unix::net::UnixStream {
-    type Address = std::os::unix::net::SocketAddr;
+    type Address = super::unix::SocketAddr;
 
     fn read(&self, buf: &mut [u8]) -> Result<usize> {
         Read::read(&mut &*self, buf)
@@ -77,11 +77,11 @@ impl StreamIo for std::os::unix::net::UnixStream {
     }
 
     fn local_address(&self) -> Result<Self::Address> {
-        self.local_addr()
+        self.local_addr().map(Into::into)
     }
 
     fn peer_address(&self) -> Result<Self::Address> {
-        self.peer_addr()
+        self.peer_addr().map(Into::into)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A TCP socket before it listens or connects.
 
-use super::{TcpListener, TcpStream, connect, nonblocking};
+use super::{TcpListener, TcpStream, connecting, nonblocking};
 use crate::source::Source;
 use filch_core::io::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -68,7 +68,8 @@ impl TcpSocket {
     /// Dropping the future closes the socket.
     pub async fn connect(self, address: SocketAddr) -> Result<TcpStream> {
         let source = self.source.map(Interest::BOTH, std::net::TcpStream::from);
-        connect::connect(source, &SockAddr::from(address)).await.map(TcpStream::new)
+        connecting::connect(&source, &SockAddr::from(address)).await?;
+        Ok(TcpStream::new(source))
     }
 
     /// Listens; `backlog` connections may wait to be accepted.
@@ -206,6 +207,104 @@ impl TcpSocket {
     pub fn set_linger(&self, wait: Option<Duration>) -> Result<()> {
         self.source.io().set_linger(wait)
     }
+
+    /// Resets the connection at its close: what is not sent is thrown away, and nothing blocks (`SO_LINGER` of zero).
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_zero_linger(&self) -> Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
+    /// The type of service of packets sent over IPv4 (`IP_TOS`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    #[cfg(not(any(
+        target_os = "fuchsia",
+        target_os = "redox",
+        target_os = "solaris",
+        target_os = "illumos",
+        target_os = "haiku"
+    )))]
+    pub fn tos_v4(&self) -> Result<u32> {
+        self.source.io().tos_v4()
+    }
+
+    /// Sets the type of service of packets sent over IPv4 (`IP_TOS`).
+    ///
+    /// # Errors
+    /// When the system refuses.
+    #[cfg(not(any(
+        target_os = "fuchsia",
+        target_os = "redox",
+        target_os = "solaris",
+        target_os = "illumos",
+        target_os = "haiku"
+    )))]
+    pub fn set_tos_v4(&self, tos: u32) -> Result<()> {
+        self.source.io().set_tos_v4(tos)
+    }
+
+    /// The traffic class of packets sent over IPv6 (`IPV6_TCLASS`).
+    ///
+    /// # Errors
+    /// When the system does not tell, and when the socket is for IPv4.
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    pub fn tclass_v6(&self) -> Result<u32> {
+        self.source.io().tclass_v6()
+    }
+
+    /// Sets the traffic class of packets sent over IPv6 (`IPV6_TCLASS`).
+    ///
+    /// # Errors
+    /// When the system refuses, and when the socket is for IPv4.
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    pub fn set_tclass_v6(&self, class: u32) -> Result<()> {
+        self.source.io().set_tclass_v6(class)
+    }
+
+    /// The network device the socket is bound to (`SO_BINDTODEVICE`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    pub fn device(&self) -> Result<Option<Vec<u8>>> {
+        self.source.io().device()
+    }
+
+    /// Binds the socket to a network device, or to none (`SO_BINDTODEVICE`).
+    ///
+    /// # Errors
+    /// When there is no such device, and when the process may not.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    pub fn bind_device(&self, device: Option<&[u8]>) -> Result<()> {
+        self.source.io().bind_device(device)
+    }
+
+    /// Fetches the pending error of the socket (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn take_error(&self) -> Result<Option<std::io::Error>> {
+        self.source.io().take_error()
+    }
 }
 
 #[cfg(unix)]
@@ -216,8 +315,31 @@ impl std::os::fd::AsFd for TcpSocket {
 }
 
 #[cfg(unix)]
+impl From<std::os::fd::OwnedFd> for TcpSocket {
+    /// Takes a socket that is neither connected nor listening and makes it non-blocking, as
+    /// [`from_std_stream`](TcpSocket::from_std_stream) does.
+    fn from(fd: std::os::fd::OwnedFd) -> Self {
+        TcpSocket::from_std_stream(fd.into())
+    }
+}
+
+#[cfg(unix)]
+impl From<TcpSocket> for std::os::fd::OwnedFd {
+    fn from(socket: TcpSocket) -> Self {
+        socket.source.into_io().into()
+    }
+}
+
+#[cfg(unix)]
 impl std::os::fd::AsRawFd for TcpSocket {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.source.hand_out().as_raw_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsRawSocket for TcpSocket {
+    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+        self.source.hand_out().as_raw_socket()
     }
 }

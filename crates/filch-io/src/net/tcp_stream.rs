@@ -3,7 +3,7 @@
 use super::addr::{ToSocketAddrs, first_of};
 use super::stream::Stream;
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{TcpSocket, halves};
+use super::{TcpSocket, halves, room};
 use crate::source::Source;
 use filch_core::io::{Direction, Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -137,6 +137,32 @@ impl TcpStream {
         SockRef::from(self.source.io()).set_linger(wait)
     }
 
+    /// Resets the connection at its close: what is not sent is thrown away, and nothing blocks (`SO_LINGER` of zero).
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_zero_linger(&self) -> Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
+    /// Whether data is acknowledged at once (`TCP_QUICKACK`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn quickack(&self) -> Result<bool> {
+        SockRef::from(self.source.io()).tcp_quickack()
+    }
+
+    /// Sets whether data is acknowledged at once (`TCP_QUICKACK`). The kernel may change it again.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn set_quickack(&self, quickack: bool) -> Result<()> {
+        SockRef::from(self.source.io()).set_tcp_quickack(quickack)
+    }
+
     /// The `IP_TTL` of packets sent.
     ///
     /// # Errors
@@ -210,6 +236,14 @@ impl TcpStream {
     /// When there is nothing, and when the connection is broken.
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
         self.try_read_vectored_shared(bufs)
+    }
+
+    /// As [`try_read`](Self::try_read), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// When there is nothing, and when the connection is broken.
+    pub fn try_read_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        Ok(room::append(buf, |room| Ok((self.try_read_shared(room)?, ())))?.0)
     }
 
     /// Writes what fits, without waiting; [`WouldBlock`](std::io::ErrorKind::WouldBlock) when nothing does.

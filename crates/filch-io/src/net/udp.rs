@@ -1,12 +1,12 @@
 //! A UDP socket.
 
-use super::addr::{ToSocketAddrs, first_of, resolve};
-use super::nonblocking;
+use super::addr::{ToSocketAddrs, first_of, no_address, resolve};
+use super::{nonblocking, room};
 use crate::source::Source;
 use filch_core::io::{Direction, Interest, Ready};
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use std::fmt;
-use std::io::{Error, ErrorKind, Result};
+use std::io::{Error, Result};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
@@ -87,7 +87,7 @@ impl UdpSocket {
     /// Cancel safe: a dropped future has sent nothing.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> Result<usize> {
         let Some(target) = resolve(target).await?.next() else {
-            return Err(Error::new(ErrorKind::InvalidInput, "the host has no address"));
+            return Err(no_address());
         };
         self.source.run(Direction::Write, |io| io.send_to(buf, target)).await
     }
@@ -105,7 +105,7 @@ impl UdpSocket {
     /// Sends to an address without waiting.
     ///
     /// # Errors
-    /// [`WouldBlock`](ErrorKind::WouldBlock) when there is no room.
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is no room.
     pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> Result<usize> {
         self.source.try_once(Interest::WRITABLE, |io| io.send_to(buf, target))
     }
@@ -119,6 +119,19 @@ impl UdpSocket {
     /// Cancel safe: nothing is taken away.
     pub async fn peek(&self, buf: &mut [u8]) -> Result<usize> {
         self.source.run(Direction::Read, |io| io.peek(buf)).await
+    }
+
+    /// Polls for a datagram of the connected peer without taking it away.
+    pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
+        self.source.poll(cx, Direction::Read, |io| io.peek(buf))
+    }
+
+    /// Receives one datagram of the connected peer without waiting and without taking it away.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is none.
+    pub fn try_peek(&self, buf: &mut [u8]) -> Result<usize> {
+        self.source.try_once(Interest::READABLE, |io| io.peek(buf))
     }
 
     /// Receives one datagram and its sender without taking it away.
@@ -139,6 +152,38 @@ impl UdpSocket {
         buf: &mut [u8],
     ) -> Poll<Result<(usize, SocketAddr)>> {
         self.source.poll(cx, Direction::Read, |io| io.peek_from(buf))
+    }
+
+    /// Receives one datagram and its sender without waiting and without taking it away.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is none.
+    pub fn try_peek_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
+        self.source.try_once(Interest::READABLE, |io| io.peek_from(buf))
+    }
+
+    /// Waits for a datagram and tells its sender, without taking it away.
+    ///
+    /// # Errors
+    /// A pending error of the socket.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is taken away.
+    pub async fn peek_sender(&self) -> Result<SocketAddr> {
+        self.source.run(Direction::Read, sender).await
+    }
+
+    /// Polls for the sender of the next datagram.
+    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<Result<SocketAddr>> {
+        self.source.poll(cx, Direction::Read, sender)
+    }
+
+    /// Tells the sender of the next datagram, without waiting.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is none.
+    pub fn try_peek_sender(&self) -> Result<SocketAddr> {
+        self.source.try_once(Interest::READABLE, sender)
     }
 
     /// Sends to the connected peer, and answers how many bytes.
@@ -215,6 +260,46 @@ impl UdpSocket {
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is none.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
         self.source.try_once(Interest::READABLE, |io| io.recv_from(buf))
+    }
+
+    /// As [`recv`](Self::recv), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has received nothing.
+    pub async fn recv_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        let receive = |io: &std::net::UdpSocket| room::append(buf, |room| Ok((io.recv(room)?, ())));
+        Ok(self.source.run(Direction::Read, receive).await?.0)
+    }
+
+    /// As [`try_recv`](Self::try_recv), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        Ok(room::append(buf, |room| Ok((self.try_recv(room)?, ())))?.0)
+    }
+
+    /// As [`recv_from`](Self::recv_from), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has received nothing.
+    pub async fn recv_buf_from(&self, buf: &mut Vec<u8>) -> Result<(usize, SocketAddr)> {
+        let receive = |io: &std::net::UdpSocket| room::append(buf, |room| io.recv_from(room));
+        self.source.run(Direction::Read, receive).await
+    }
+
+    /// As [`try_recv_from`](Self::try_recv_from), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`try_recv_from`](Self::try_recv_from).
+    pub fn try_recv_buf_from(&self, buf: &mut Vec<u8>) -> Result<(usize, SocketAddr)> {
+        room::append(buf, |room| self.try_recv_from(room))
     }
 
     /// Waits until a receive is likely to succeed.
@@ -344,6 +429,88 @@ impl UdpSocket {
         self.source.io().set_ttl(ttl)
     }
 
+    /// The type of service of packets sent over IPv4 (`IP_TOS`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    #[cfg(not(any(
+        target_os = "fuchsia",
+        target_os = "redox",
+        target_os = "solaris",
+        target_os = "illumos",
+        target_os = "haiku"
+    )))]
+    pub fn tos_v4(&self) -> Result<u32> {
+        SockRef::from(self.source.io()).tos_v4()
+    }
+
+    /// Sets the type of service of packets sent over IPv4 (`IP_TOS`).
+    ///
+    /// # Errors
+    /// When the system refuses.
+    #[cfg(not(any(
+        target_os = "fuchsia",
+        target_os = "redox",
+        target_os = "solaris",
+        target_os = "illumos",
+        target_os = "haiku"
+    )))]
+    pub fn set_tos_v4(&self, tos: u32) -> Result<()> {
+        SockRef::from(self.source.io()).set_tos_v4(tos)
+    }
+
+    /// The traffic class of packets sent over IPv6 (`IPV6_TCLASS`).
+    ///
+    /// # Errors
+    /// When the system does not tell, and when the socket is for IPv4.
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    pub fn tclass_v6(&self) -> Result<u32> {
+        SockRef::from(self.source.io()).tclass_v6()
+    }
+
+    /// Sets the traffic class of packets sent over IPv6 (`IPV6_TCLASS`).
+    ///
+    /// # Errors
+    /// When the system refuses, and when the socket is for IPv4.
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    pub fn set_tclass_v6(&self, class: u32) -> Result<()> {
+        SockRef::from(self.source.io()).set_tclass_v6(class)
+    }
+
+    /// The network device the socket is bound to (`SO_BINDTODEVICE`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    pub fn device(&self) -> Result<Option<Vec<u8>>> {
+        SockRef::from(self.source.io()).device()
+    }
+
+    /// Binds the socket to a network device, or to none (`SO_BINDTODEVICE`).
+    ///
+    /// # Errors
+    /// When there is no such device, and when the process may not.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    pub fn bind_device(&self, device: Option<&[u8]>) -> Result<()> {
+        SockRef::from(self.source.io()).bind_device(device)
+    }
+
     /// Whether own multicasts are received (`IP_MULTICAST_LOOP`).
     ///
     /// # Errors
@@ -423,6 +590,13 @@ impl UdpSocket {
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> Result<()> {
         self.source.io().leave_multicast_v6(group, interface)
     }
+}
+
+fn sender(io: &std::net::UdpSocket) -> Result<SocketAddr> {
+    let address = SockRef::from(io).peek_sender()?;
+    address
+        .as_socket()
+        .ok_or_else(|| Error::other("a UDP socket with an address of another family"))
 }
 
 impl TryFrom<std::net::UdpSocket> for UdpSocket {

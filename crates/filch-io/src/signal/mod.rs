@@ -1,12 +1,21 @@
 //! Signals of the operating system as events that can be awaited.
 //!
-//! Needs no runtime: it works under any executor.
+//! Needs no runtime: it works under any executor. Every signal may have many listeners; while it has one, its usual effect
+//! is suspended, and the last listener's drop brings that back.
 
+#[cfg(unix)]
+#[doc(hidden)]
+pub mod interrupt;
+#[cfg(unix)]
+mod shutdown;
 #[cfg(unix)]
 mod table;
 
 #[cfg(unix)]
 pub mod unix;
+
+#[cfg(unix)]
+pub use shutdown::{ShutdownSignal, shutdown_signal};
 
 /// Waits for one Ctrl-C (`SIGINT`).
 ///
@@ -18,7 +27,7 @@ pub mod unix;
 /// When the handler cannot be installed.
 ///
 /// # Cancel safety
-/// Cancel safe, but a Ctrl-C that comes between two calls ends the process.
+/// Cancel safe, but a Ctrl-C that comes between two calls has its usual effect.
 #[cfg(unix)]
 pub async fn ctrl_c() -> std::io::Result<()> {
     unix::signal(unix::SignalKind::interrupt())?.recv().await;

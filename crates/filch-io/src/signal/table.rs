@@ -1,5 +1,9 @@
 //! The process's one table of signals and who listens.
 //!
+//! A signal that nobody listens for may have a [`StandIn`], which is told of the first one; whoever listens takes its
+//! place. For the stand-in the handler is installed for one call: the kernel puts the default back before it runs, so
+//! that a second signal ends the process whatever this process is doing.
+//!
 //! A signal's handler may do next to nothing: it marks the number and writes one byte into a pipe. A thread reads the
 //! pipe and wakes the listeners. The pipe may be full: then the thread has not looked yet, and will see the mark.
 //!
@@ -8,8 +12,9 @@
 //! Why a thread and not a driver: the pipe belongs to the process, but a driver ends with its runtime, and a listener
 //! may live under another executor. The thread is started by the first listener and sleeps in `read`.
 //!
-//! **Invariant:** a signal's disposition is ours exactly while its entry has listeners.
+//! **Invariant:** a signal's disposition is ours only while it has an entry; an entry has listeners or a stand-in.
 
+use filch_core::scope::{Reason, Request, Urgency};
 use filch_core::sys::thread;
 use slab::Slab;
 use std::collections::{BTreeMap, btree_map};
@@ -20,7 +25,8 @@ use std::mem;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
 use std::ptr;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 // Why std's: statics, and a signal handler, are beyond what a checker can run.
 use std::sync::atomic::{AtomicBool, AtomicI32};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,6 +45,9 @@ static CAME: [AtomicBool; N_SIGNALS] = [const { AtomicBool::new(false) }; N_SIGN
 /// The pipe's end that the handler writes to, or -1. Set once, never closed.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
+/// Why a stand-in's program ends.
+pub(super) const CTRL_C: Reason = Reason::from_static("Ctrl-C");
+
 static TABLE: Mutex<Table> = Mutex::new(Table { entries: BTreeMap::new(), has_thread: false });
 
 struct Table {
@@ -50,8 +59,13 @@ struct Table {
 struct Entry {
     /// What the signal did before.
     former: libc::sigaction,
+    /// How many were told to listeners.
     n_came: u64,
+    /// Whether a listener has looked and found one.
+    was_heard: bool,
     listeners: Slab<Listener>,
+    /// Who is told while nobody listens.
+    stand_in: Option<Arc<StandIn>>,
 }
 
 #[derive(Default)]
@@ -59,6 +73,22 @@ struct Listener {
     /// How many times it knows that the signal came.
     n_seen: u64,
     waker: Option<Waker>,
+}
+
+/// Is told of the first signal that nobody listens for.
+#[derive(Debug, Default)]
+pub(super) struct StandIn {
+    /// Made without the table's lock, for it runs wakers.
+    pub(super) request: Request,
+    /// Written and read under the table's lock.
+    was_told: AtomicBool,
+}
+
+/// How often our handler is called before the kernel puts the default back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Calls {
+    All,
+    One,
 }
 
 /// Adds a listener for `signal`; answers its key.
@@ -73,10 +103,15 @@ pub(super) fn listen(signal: c_int) -> Result<usize> {
     let mut table = lock();
     table.start_thread()?;
     let entry = match table.entries.entry(signal) {
-        btree_map::Entry::Occupied(entry) => entry.into_mut(),
+        btree_map::Entry::Occupied(entry) => {
+            let entry = entry.into_mut();
+            if entry.listeners.is_empty() {
+                entry.take_over(install(signal, Calls::All)?);
+            }
+            entry
+        }
         btree_map::Entry::Vacant(vacant) => {
-            let former = install(signal)?;
-            vacant.insert(Entry { former, n_came: 0, listeners: Slab::new() })
+            vacant.insert(Entry::new(install(signal, Calls::All)?, None))
         }
     };
     let listener = Listener { n_seen: entry.n_came, waker: None };
@@ -98,6 +133,7 @@ fn came(signal: c_int, key: usize, mut waker: Option<Waker>) -> Poll<()> {
     let listener = &mut entry.listeners[key];
     if listener.n_seen != entry.n_came {
         listener.n_seen = entry.n_came;
+        entry.was_heard = true;
         return Poll::Ready(());
     }
     if waker.is_some() {
@@ -108,21 +144,96 @@ fn came(signal: c_int, key: usize, mut waker: Option<Waker>) -> Poll<()> {
     Poll::Pending
 }
 
-/// Removes a listener; the last one puts the former disposition back.
+/// Removes a listener; the last one puts the former disposition back, or the stand-in.
 pub(super) fn leave(signal: c_int, key: usize) {
     let mut table = lock();
     let entry = table.entries.get_mut(&signal).expect("an entry stays while it has a listener");
     let listener = entry.listeners.remove(key);
+    let mut gone = None;
     if entry.listeners.is_empty() {
-        restore(signal, &entry.former);
-        table.entries.remove(&signal);
+        // Why not once it was heard: the first was the program's own affair, so the second has its usual effect.
+        let is_back = entry.stand_in.is_some() && !entry.was_heard && !is_foreign(signal);
+        if is_back && entry.n_came != 0 {
+            return tell_stand_in(signal, table); // It came, and the listener has not looked.
+        }
+        if !is_back || install(signal, Calls::One).is_err() {
+            restore(signal, &entry.former);
+            gone = table.entries.remove(&signal);
+        }
     }
     drop(table);
-    drop(listener); // Unlocked: it holds a waker.
+    drop((listener, gone)); // Unlocked: they hold wakers.
+}
+
+/// Has `stand_in` told of the first `signal` that nobody listens for. `false`: the program has its own way with the
+/// signal, or ignores it, or there is a stand-in.
+pub(super) fn stand_in(signal: c_int, stand_in: Arc<StandIn>) -> Result<bool> {
+    let mut table = lock();
+    let is_taken = table.entries.contains_key(&signal);
+    if is_taken || change(signal, None)?.sa_sigaction != libc::SIG_DFL {
+        return Ok(false);
+    }
+    table.start_thread()?;
+    let former = install(signal, Calls::One)?;
+    table.entries.insert(signal, Entry::new(former, Some(stand_in)));
+    Ok(true)
+}
+
+/// Ends what [`stand_in`] began. Answers whether a signal came for `stand_in`.
+pub(super) fn stand_down(signal: c_int, stand_in: &Arc<StandIn>) -> bool {
+    let mut table = lock();
+    let is_ours = |entry: &&mut Entry| {
+        entry.stand_in.as_ref().is_some_and(|present| Arc::ptr_eq(present, stand_in))
+    };
+    let Some(entry) = table.entries.get_mut(&signal).filter(is_ours) else {
+        return stand_in.was_told.load(Relaxed);
+    };
+    entry.stand_in = None;
+    if !entry.listeners.is_empty() {
+        return false;
+    }
+    let is_foreign = is_foreign(signal);
+    restore(signal, &entry.former);
+    table.entries.remove(&signal);
+    // One that came and that the thread has not seen.
+    // ORDERING: [signal-came] Acquire pairs with the handler's Release.
+    !is_foreign && mark_of(signal).is_some_and(|came| came.swap(false, Acquire))
+}
+
+/// Gives the default disposition back to `signal` and sends it to this thread, whoever listens.
+pub(super) fn die_by(signal: c_int) -> ! {
+    // SAFETY: all-zero bytes are a value of both plain C structures; the set is filled before it is used.
+    let (mut default, mut only): (libc::sigaction, libc::sigset_t) =
+        unsafe { (mem::zeroed(), mem::zeroed()) };
+    default.sa_sigaction = libc::SIG_DFL;
+    let _ = change(signal, Some(&default));
+    // SAFETY: the set outlives the calls; the null pointer asks for nothing; `raise` takes no pointers.
+    unsafe {
+        libc::sigemptyset(&mut only);
+        libc::sigaddset(&mut only, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &only, ptr::null_mut());
+        libc::raise(signal);
+    }
+    // Only a debugger can have kept the signal away.
+    std::process::exit(128 + signal)
 }
 
 fn lock() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Entry {
+    fn new(former: libc::sigaction, stand_in: Option<Arc<StandIn>>) -> Entry {
+        Entry { former, n_came: 0, was_heard: false, listeners: Slab::new(), stand_in }
+    }
+
+    /// A listener takes the stand-in's place; `present` is what the signal did until this moment.
+    fn take_over(&mut self, present: libc::sigaction) {
+        if is_of_others(&present) {
+            self.former = present;
+            self.stand_in = None;
+        }
+    }
 }
 
 impl Table {
@@ -158,6 +269,9 @@ fn listen_to_pipe(mut pipe: UnixStream) {
 fn deliver(signal: c_int) {
     let mut table = lock();
     let Some(entry) = table.entries.get_mut(&signal) else { return };
+    if entry.listeners.is_empty() {
+        return tell_stand_in(signal, table);
+    }
     entry.n_came += 1;
     let wakers: Vec<Waker> =
         entry.listeners.iter_mut().filter_map(|(_, listener)| listener.waker.take()).collect();
@@ -168,11 +282,28 @@ fn deliver(signal: c_int) {
     }
 }
 
+/// Tells the stand-in of `signal`, once. From here on the signal has its usual effect.
+fn tell_stand_in(signal: c_int, mut table: MutexGuard<'_, Table>) {
+    // Why: a handler that was installed over ours may call ours as the one before it. The program has its own way then.
+    if is_foreign(signal) {
+        return;
+    }
+    let Some(entry) = table.entries.remove(&signal) else { return };
+    restore(signal, &entry.former);
+    let Some(stand_in) = entry.stand_in else { return };
+    stand_in.was_told.store(true, Relaxed);
+    drop(table);
+    // Why caught: as in `deliver`.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        stand_in.request.make(&CTRL_C, Urgency::Now)
+    }));
+}
+
 /// Runs inside the handler, so it may call only what POSIX allows there, and must leave `errno` as it was.
 extern "C" fn on_signal(signal: c_int) {
     // SAFETY: the function gives the address of this thread's `errno`, valid while the thread lives.
     let errno = unsafe { *errno_location() };
-    if let Some(came) = usize::try_from(signal).ok().and_then(|number| CAME.get(number)) {
+    if let Some(came) = mark_of(signal) {
         // ORDERING: [signal-came] Release pairs with the thread's Acquire.
         came.store(true, Release);
     }
@@ -184,17 +315,30 @@ extern "C" fn on_signal(signal: c_int) {
     unsafe { *errno_location() = errno };
 }
 
+fn mark_of(signal: c_int) -> Option<&'static AtomicBool> {
+    usize::try_from(signal).ok().and_then(|number| CAME.get(number))
+}
+
 fn handler() -> libc::sighandler_t {
     on_signal as extern "C" fn(c_int) as libc::sighandler_t
 }
 
+/// Whether somebody else has taken the signal over.
+fn is_foreign(signal: c_int) -> bool {
+    change(signal, None).is_ok_and(|present| is_of_others(&present))
+}
+
+fn is_of_others(action: &libc::sigaction) -> bool {
+    ![handler(), libc::SIG_DFL].contains(&action.sa_sigaction)
+}
+
 /// Lets `signal` call our handler; answers what it did before.
-fn install(signal: c_int) -> Result<libc::sigaction> {
+fn install(signal: c_int, calls: Calls) -> Result<libc::sigaction> {
     // SAFETY: `sigaction` is a plain C structure, for which all-zero bytes are a value.
     let mut ours: libc::sigaction = unsafe { mem::zeroed() };
     ours.sa_sigaction = handler();
     // Why: system calls of code that never heard of signals go on instead of answering EINTR.
-    ours.sa_flags = libc::SA_RESTART;
+    ours.sa_flags = libc::SA_RESTART | if calls == Calls::One { libc::SA_RESETHAND } else { 0 };
     change(signal, Some(&ours))
 }
 

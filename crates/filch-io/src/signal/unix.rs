@@ -2,9 +2,11 @@
 
 use super::table;
 use filch_core::coop;
+use futures_core::Stream;
 use std::ffi::c_int;
 use std::future::poll_fn;
 use std::io::Result;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// Which signal.
@@ -35,6 +37,18 @@ impl SignalKind {
     /// `SIGHUP`: the terminal was closed; for daemons, a request to read the configuration again.
     pub const fn hangup() -> SignalKind {
         SignalKind(libc::SIGHUP)
+    }
+
+    /// `SIGINFO`: Ctrl-T.
+    #[cfg(any(
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "dragonfly",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    pub const fn info() -> SignalKind {
+        SignalKind(libc::SIGINFO)
     }
 
     /// `SIGINT`: Ctrl-C.
@@ -115,7 +129,7 @@ pub fn signal(kind: SignalKind) -> Result<Signal> {
 
 /// A listener for one signal. From [`signal`].
 ///
-/// Signals that come faster than they are received count as one.
+/// Signals that come faster than they are received count as one. It is a stream as well, which never ends.
 #[must_use = "dropping the listener gives the signal its usual effect back"]
 #[derive(Debug)]
 pub struct Signal {
@@ -138,6 +152,14 @@ impl Signal {
         ready!(table::poll(self.kind.0, self.key, cx.waker()));
         unit.made_progress();
         Poll::Ready(Some(()))
+    }
+}
+
+impl Stream for Signal {
+    type Item = ();
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        self.poll_recv(cx)
     }
 }
 

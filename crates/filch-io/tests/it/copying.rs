@@ -5,7 +5,7 @@ use crate::support::{Script, counting_waker, kind};
 use filch_core::coop::{Budget, with_budget};
 use filch_io::io::{
     AsyncReadExt, AsyncWriteExt, BufReader, BufWriter, copy, copy_bidirectional,
-    copy_bidirectional_with_sizes, copy_buf, duplex, repeat, sink,
+    copy_bidirectional_with_sizes, copy_buf, duplex, join, repeat, sink,
 };
 use futures_lite::future::{block_on, zip};
 use std::future::Future;
@@ -119,6 +119,72 @@ fn a_proxy_with_small_buffers_copies_too() {
         std::io::Result::Ok(())
     })
     .expect("all ends behave");
+}
+
+#[test]
+fn an_error_of_either_side_ends_a_proxy() {
+    for (one, other) in [
+        (vec![Bytes(b"ab"), Fail(ErrorKind::ConnectionReset)], vec![Pending]),
+        (vec![Pending], vec![Bytes(b"ab"), Fail(ErrorKind::ConnectionReset)]),
+    ] {
+        let mut one = join(Script::new(one), Script::default());
+        let mut other = join(Script::new(other), Script::default());
+        let result = block_on(copy_bidirectional(&mut one, &mut other));
+        assert_eq!(kind(result), Some(ErrorKind::ConnectionReset));
+    }
+    let mut deaf = join(b"x".as_slice(), Script::new([Fail(ErrorKind::BrokenPipe)]));
+    let mut other = join(b"y".as_slice(), Script::default());
+    assert_eq!(
+        kind(block_on(copy_bidirectional(&mut deaf, &mut other))),
+        Some(ErrorKind::BrokenPipe)
+    );
+}
+
+#[test]
+fn the_end_of_one_direction_lets_the_other_go_on() {
+    let (mut client, mut near) = duplex(100);
+    let (mut far, mut server) = duplex(100);
+    let mut proxy = pin!(copy_bidirectional(&mut near, &mut far));
+    let (_, waker) = counting_waker();
+    let mut cx = Context::from_waker(&waker);
+    block_on(client.shutdown()).expect("a duplex closes");
+    assert!(proxy.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(block_on(server.read(&mut [0])).expect("no error"), 0, "the end is handed on");
+    for byte in *b"late" {
+        block_on(server.write_all(&[byte])).expect("there is room");
+        assert!(proxy.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(block_on(client.read_u8()).expect("it has come"), byte);
+    }
+    drop(server);
+    assert_eq!(block_on(proxy).expect("both ends behave"), (0, 4));
+}
+
+#[test]
+fn a_busy_direction_does_not_starve_the_other() {
+    for units in [1, 2, 16] {
+        let mut busy = join(repeat(1), Script::default());
+        let mut other = join(Script::new([Bytes(b"few")]), sink());
+        let (_, waker) = counting_waker();
+        {
+            let mut proxy = pin!(copy_bidirectional(&mut busy, &mut other));
+            for _ in 0..8 {
+                let poll = || proxy.as_mut().poll(&mut Context::from_waker(&waker));
+                assert!(with_budget(Budget::new(units), poll).is_pending());
+            }
+        }
+        assert_eq!(busy.writer().written, b"few", "with {units} units each turn");
+
+        let mut busy = join(repeat(1), sink());
+        let mut other = join(Script::new([Bytes(b"few")]), Script::default());
+        {
+            let mut proxy = pin!(copy_bidirectional(&mut other, &mut busy));
+            for _ in 0..8 {
+                let poll = || proxy.as_mut().poll(&mut Context::from_waker(&waker));
+                assert!(with_budget(Budget::new(units), poll).is_pending());
+            }
+        }
+        assert!(!other.writer().written.is_empty(), "with {units} units each turn");
+    }
 }
 
 #[test]

@@ -2,13 +2,18 @@
 #![cfg(not(filch_loom))]
 
 mod buffered;
+mod codec;
 mod copying;
 mod duplex;
 #[cfg(feature = "hyper")]
 mod hyper_io;
+mod mock;
 mod reading;
+mod separators;
 #[cfg(target_os = "linux")]
 mod signals;
 mod split;
 mod support;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 mod writing;

@@ -4,6 +4,7 @@ use super::local::LocalRuntime;
 use super::owned::{Runtime, RuntimeFlavor};
 use super::pool::{self, KEEP_ALIVE, Pools};
 use super::wiring::{self, Chosen, Wired};
+use super::{depth, global};
 use filch_core::coop::Budget;
 use filch_core::seam::{Clock, Driver, Scheduler, Timers};
 use filch_scheduler::{
@@ -12,6 +13,7 @@ use filch_scheduler::{
 use filch_timer::{StockClock, WheelTimers};
 use std::env;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
@@ -49,6 +51,7 @@ pub struct Builder {
     rng_seed: Option<u64>,
     start_paused: bool,
     starts_lazily: bool,
+    handles_ctrl_c: bool,
     name: Box<str>,
     driver: Option<Factory<io::Result<Arc<dyn Driver>>>>,
     driver_name: Option<String>,
@@ -118,6 +121,7 @@ impl Builder {
             rng_seed: None,
             start_paused: false,
             starts_lazily: false,
+            handles_ctrl_c: true,
             name: "filch".into(),
             driver: None,
             driver_name: env::var("FILCH_DRIVER").ok(),
@@ -233,6 +237,17 @@ impl Builder {
         self
     }
 
+    /// Whether [`run`](Self::run) answers Ctrl-C where the program does not, as [`filch::run`](crate::run) tells. It does
+    /// if nothing else is said. `block_on` never does.
+    pub fn handle_ctrl_c(&mut self, handle: bool) -> &mut Self {
+        self.handles_ctrl_c = handle;
+        self
+    }
+
+    pub(super) fn handles_ctrl_c(&self) -> bool {
+        self.handles_ctrl_c
+    }
+
     /// Starts one worker at first, and the others with the first task.
     pub(super) fn start_lazily(&mut self) -> &mut Self {
         self.starts_lazily = true;
@@ -298,6 +313,24 @@ impl Builder {
         };
         let (wired, scheduler) = self.wire()?;
         Ok(Runtime::from_wired(wired, scheduler, flavor))
+    }
+
+    /// Makes a runtime and runs `future` on it, as [`filch::run`](crate::run) does: `asyncio.Runner`.
+    ///
+    /// # Panics
+    /// When the runtime cannot be built, inside a task, and when `future` panics.
+    ///
+    /// # Examples
+    /// ```
+    /// use filch::runtime::Builder;
+    ///
+    /// let answer = Builder::from_env().worker_threads(2).handle_ctrl_c(false).run(async { 42 });
+    /// assert_eq!(answer, 42);
+    /// ```
+    #[track_caller]
+    pub fn run<F: Future>(&mut self, future: F) -> F::Output {
+        depth::check_may_block("Builder::run");
+        global::run_with(self, future)
     }
 
     /// Makes a current-thread runtime that stays on this thread.

@@ -1,6 +1,7 @@
 //! The shortest ways in: `run`, `block_on` without a runtime, and the lazy global runtime behind it.
 
 use super::builder::Builder;
+use super::ctrl_c::CtrlC;
 use super::depth;
 use super::local::LocalRuntime;
 use super::owned::Runtime;
@@ -17,12 +18,34 @@ use std::sync::OnceLock;
 /// While it runs, its runtime is the process default: threads started inside find it.
 /// The environment is read as by [`Builder::from_env`].
 ///
+/// On the main thread it answers Ctrl-C (`SIGINT`; Unix, with the feature `signal`) unless the program does: `future` is
+/// ended like a canceled scope, so that its groups end first, it is dropped, clean-up runs as after its own end, all within
+/// the 5 s, and then the process ends by the signal, so that a shell sees 130. A second Ctrl-C ends the process at once. A
+/// program that listens for `SIGINT`, by [`signal::ctrl_c`](crate::signal::ctrl_c) or a handler of another's making, or
+/// that was started with it ignored, has its own way. [`Builder::handle_ctrl_c`] turns this off. What blocks its thread in
+/// a poll is not ended by the first Ctrl-C.
+///
 /// # Panics
 /// When the runtime cannot be built, inside a task, and when `future` panics.
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
     depth::check_may_block("filch::run");
     run_main(Builder::from_env(), future)
+}
+
+/// As [`run`], with the runtime that `builder` builds.
+#[track_caller]
+pub(super) fn run_with<F: Future>(builder: &mut Builder, future: F) -> F::Output {
+    let ctrl_c = CtrlC::new(builder.handles_ctrl_c());
+    let runtime = builder.build().unwrap_or_else(|error| refuse(&error));
+    // Outlives the runtime: deferred work may start threads that look for it.
+    let _default = set_process_default(runtime.handle().runtime_ref());
+    ctrl_c.run(
+        future,
+        runtime,
+        |runtime, main| runtime.block_on(main),
+        |mut runtime, grace| runtime.end_within(grace),
+    )
 }
 
 /// Runs `future` on the calling thread; what it spawns runs on the runtime this thread has entered, else on the process
@@ -49,19 +72,39 @@ fn global() -> RuntimeRef {
 #[ctor::ctor(unsafe)]
 fn install_global() {
     set_global(global);
+    tell_of_forks();
 }
+
+/// Has the core told of each fork of this process, in the child.
+#[cfg(unix)]
+fn tell_of_forks() {
+    use std::ffi::c_int;
+    type Handler = Option<unsafe extern "C" fn()>;
+
+    unsafe extern "C" {
+        fn pthread_atfork(prepare: Handler, parent: Handler, child: Handler) -> c_int;
+    }
+
+    unsafe extern "C" fn in_child() {
+        filch_core::runtime::forked();
+    }
+
+    // SAFETY: the handler writes to an atomic, which may be done in the child of a process with threads. Code of a library
+    // that is unloaded is not called: the C library forgets handlers together with their library.
+    // Why its answer is ignored: without memory for a handler, forks go unnoticed.
+    let _ = unsafe { pthread_atfork(None, None, Some(in_child)) };
+}
+
+#[cfg(not(unix))]
+fn tell_of_forks() {}
 
 /// What `#[filch::main]` expands to.
 ///
 /// # Panics
 /// When the runtime cannot be built.
 #[track_caller]
-pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
-    let runtime = build(builder);
-    let _default = set_process_default(runtime.handle().runtime_ref());
-    let output = runtime.block_on(future);
-    drop(runtime); // Before the default ends: deferred work may start threads that look for it.
-    output
+pub fn run_main<F: Future>(mut builder: Builder, future: F) -> F::Output {
+    run_with(&mut builder, future)
 }
 
 /// What `#[filch::main(flavor = "local")]` expands to.
@@ -70,11 +113,15 @@ pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
 /// When the runtime cannot be built.
 #[track_caller]
 pub fn run_main_local<F: Future>(builder: Builder, future: F) -> F::Output {
+    let ctrl_c = CtrlC::new(builder.handles_ctrl_c());
     let runtime = build_local(builder);
-    let _default = set_process_default(runtime.handle().runtime_ref());
-    let output = runtime.block_on(future);
-    drop(runtime); // As in `run_main`.
-    output
+    let _default = set_process_default(runtime.handle().runtime_ref()); // As in `run_with`.
+    ctrl_c.run(
+        future,
+        runtime,
+        |runtime, main| runtime.block_on(main),
+        |mut runtime, grace| runtime.end_within(grace),
+    )
 }
 
 #[track_caller]

@@ -91,15 +91,20 @@ impl LocalRuntime {
     pub fn shutdown(mut self, grace: Duration) -> ShutdownReport {
         self.wired.take().map_or_else(ShutdownReport::default, |wired| wired.end_here(grace))
     }
+
+    /// As a drop, with another grace.
+    pub(super) fn end_within(&mut self, grace: Duration) {
+        if let Some(wired) = self.wired.take() {
+            let name = wired.name().to_owned();
+            let grace = if depth::in_async_code() { Duration::ZERO } else { grace };
+            wired.end_here(grace).warn(&name);
+        }
+    }
 }
 
 impl Drop for LocalRuntime {
     fn drop(&mut self) {
-        if let Some(wired) = self.wired.take() {
-            let name = wired.name().to_owned();
-            let grace = if depth::in_async_code() { Duration::ZERO } else { GRACE };
-            wired.end_here(grace).warn(&name);
-        }
+        self.end_within(GRACE);
     }
 }
 

@@ -2,8 +2,12 @@
 //!
 //! Most programs need [`run`] only. A [`Runtime`] is for those that keep one beside synchronous code, a
 //! [`LocalRuntime`] for futures that are not `Send`, a [`Builder`] for other numbers or other parts.
+//!
+//! A runtime belongs to its process. In the child of a `fork` it has no threads: spawning there and waiting there panic,
+//! its sources err, dropping it does nothing, and the parent notices none of that. The child may [`run`] another one.
 
 mod builder;
+mod ctrl_c;
 mod depth;
 mod global;
 mod handle;

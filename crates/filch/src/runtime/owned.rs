@@ -158,15 +158,20 @@ impl Runtime {
             wired.end(grace).warn(&name);
         }
     }
+
+    /// As a drop, with another grace.
+    pub(super) fn end_within(&mut self, grace: Duration) {
+        if depth::in_async_code() || self.is_in_own_call() {
+            self.wired.take().into_iter().for_each(Wired::end_in_background);
+        } else {
+            self.end(grace);
+        }
+    }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if depth::in_async_code() || self.is_in_own_call() {
-            self.wired.take().into_iter().for_each(Wired::end_in_background);
-        } else {
-            self.end(GRACE);
-        }
+        self.end_within(GRACE);
     }
 }
 

@@ -44,6 +44,10 @@ pub(super) struct DriverPark {
 
 impl Park for DriverPark {
     fn try_hold(&self) -> bool {
+        // Why here: every thread comes by before it sleeps; and a turn in a fork would take events from its parent.
+        if let Some(runtime) = self.runtime.get() {
+            runtime.check_process();
+        }
         // ORDERING: [hold] Acquire pairs with the Release in `release`.
         !self.is_held.load(Relaxed) && !self.is_held.swap(true, Acquire)
     }

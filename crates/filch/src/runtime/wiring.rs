@@ -12,6 +12,7 @@ use filch_core::seam::{Blocking, Clock, Driver, Park, Scheduler, Timers};
 use filch_core::sys::sync::Mutex;
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
@@ -104,6 +105,9 @@ impl Wired {
 
     /// Takes everything apart on a thread of its own and waits at most `grace` for it (designs 0012, 0016).
     pub(super) fn end(self, grace: Duration) -> ShutdownReport {
+        if self.is_inherited() {
+            return self.leave_alone();
+        }
         let begin = Instant::now();
         let (pools, remains) = (self.pools.clone(), self.living.remains());
         let (tell, told) = mpsc::channel();
@@ -126,6 +130,9 @@ impl Wired {
 
     /// Takes everything apart on this thread, which is the home of its tasks.
     pub(super) fn end_here(self, grace: Duration) -> ShutdownReport {
+        if self.is_inherited() {
+            return self.leave_alone();
+        }
         let begin = Instant::now();
         let unfinished = wind_down(&self.living, grace, |remains| Watch::start(remains, grace));
         self.living.end();
@@ -145,6 +152,16 @@ impl Wired {
                 "filch: there is no thread to end runtime {name:?} on, so it is left running"
             );
         }
+    }
+
+    fn is_inherited(&self) -> bool {
+        self.living.runtime().is_inherited()
+    }
+
+    /// In a fork: there are no threads to wait for, and drivers share what they know with those of the parent.
+    fn leave_alone(self) -> ShutdownReport {
+        mem::forget(self);
+        ShutdownReport::default()
     }
 
     /// Has `end` called on a thread of its own. Without a thread to spare, what was to be ended comes back.
@@ -243,10 +260,14 @@ impl Drop for Watch {
 }
 
 /// Runs `future` by `drive`, which knows futures without output only.
+#[track_caller]
 pub(super) fn block_on<F: Future>(
     future: F,
     drive: impl FnOnce(Pin<&mut dyn Future<Output = ()>>),
 ) -> F::Output {
+    if let Some(runtime) = RuntimeRef::try_current() {
+        runtime.check_process();
+    }
     let _inside = Inside::enter();
     let mut output = None;
     {

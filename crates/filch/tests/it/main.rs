@@ -8,6 +8,7 @@ mod global;
 mod idle;
 mod local;
 mod macros;
+mod net;
 #[path = "../shared/random.rs"]
 mod random;
 mod shutdown;
@@ -16,6 +17,8 @@ mod streams;
 mod suite;
 mod sync;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
 #[path = "../shared/tools.rs"]
 mod tools;
 #[path = "../shared/watchdog.rs"]

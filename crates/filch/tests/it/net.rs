@@ -1,9 +1,15 @@
 //! Sockets, descriptors and names, on every flavor with every stock driver.
 
 mod async_fd;
+mod async_object;
+mod connect;
+mod faults;
 mod life;
 mod limit;
 mod names;
+mod pipe;
+mod serve;
+mod streams;
 mod tcp;
 mod udp;
 mod unix;
@@ -51,4 +57,12 @@ async fn tcp_pair() -> (filch::net::TcpStream, filch::net::TcpStream) {
     let client = client.await.expect("connecting does not panic").expect("the listener lives");
     assert_eq!(client.local_addr().expect("it is connected"), peer);
     (client, server)
+}
+
+/// Two connected TCP streams of which the first can send little that the second has not read.
+async fn small_tcp_pair() -> (filch::net::TcpStream, filch::net::TcpStream) {
+    let (near, far) = tcp_pair().await;
+    socket2::SockRef::from(&near).set_send_buffer_size(32 * 1024).expect("an open stream");
+    socket2::SockRef::from(&far).set_recv_buffer_size(32 * 1024).expect("an open stream");
+    (near, far)
 }

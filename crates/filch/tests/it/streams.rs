@@ -1,12 +1,19 @@
-//! What gives one value after the other is a stream, for the combinators of other crates.
+//! Streams of values, of frames and of bytes.
 
+mod framed;
+mod scripted;
+#[cfg(feature = "tokio-io")]
+mod tokio_traits;
+
+use filch::io::codec::{FramedRead, LinesCodec};
+use filch::io::{AsyncBufReadExt, BufReader};
 use filch::sync::mpsc;
 use filch::task::JoinSet;
 use filch::time::{Duration, interval};
 use futures_lite::StreamExt;
 
 #[test]
-fn receivers_intervals_and_join_sets_are_streams() {
+fn what_gives_one_value_after_the_other_is_a_stream() {
     filch::block_on(async {
         let (sender, receiver) = mpsc::channel(4);
         for n in 1..=3 {
@@ -24,5 +31,17 @@ fn receivers_intervals_and_join_sets_are_streams() {
         let set: JoinSet<u32> = (1..=3).map(|n| async move { n }).collect();
         let sum = set.map(|output| output.expect("no task fails")).fold(0, |sum, n| sum + n).await;
         assert_eq!(sum, 6);
+
+        let lines = BufReader::new(b"a\nb\n".as_slice()).lines();
+        let lines: Vec<String> = lines.map(|line| line.expect("text")).collect().await;
+        assert_eq!(lines, ["a", "b"]);
+
+        let parts = BufReader::new(b"a,b".as_slice()).split(b',');
+        let parts: Vec<_> = parts.map(|part| part.expect("memory can be read")).collect().await;
+        assert_eq!(parts, [b"a", b"b"]);
+
+        let frames = FramedRead::new(b"a\nb".as_slice(), LinesCodec::new());
+        let frames: Vec<String> = frames.map(|line| line.expect("text")).collect().await;
+        assert_eq!(frames, ["a", "b"]);
     });
 }

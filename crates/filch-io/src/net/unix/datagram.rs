@@ -1,10 +1,16 @@
 //! A Unix datagram socket.
 
 use super::SocketAddr;
+use super::addr::with_address;
+use crate::net::accept::Backoff;
+use crate::net::room;
 use crate::source::Source;
+use filch_core::coop;
 use filch_core::io::{Direction, Interest, Ready};
+use filch_timer::timeout;
 use std::fmt;
-use std::io::{Error, Result};
+use std::future::poll_fn;
+use std::io::{Error, ErrorKind, Result};
 use std::net::Shutdown;
 use std::path::Path;
 use std::task::{Context, Poll};
@@ -69,13 +75,41 @@ impl UnixDatagram {
 
     /// Sends to the socket at `target`, and answers how many bytes.
     ///
+    /// When the queue of `target` is full of what others sent, the call waits, 1 ms at first, doubling to 1 s, and tries
+    /// again: the kernel has no event for room in the queue of a socket that this one is not connected to.
+    ///
     /// # Errors
     /// When there is no socket at `target`, and when the datagram is too long.
     ///
     /// # Cancel safety
     /// Cancel safe: a dropped future has sent nothing.
     pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> Result<usize> {
-        self.source.run(Direction::Write, |io| io.send_to(buf, target.as_ref())).await
+        let target = target.as_ref();
+        let mut backoff = Backoff::new();
+        loop {
+            poll_fn(coop::poll_proceed).await.made_progress();
+            match self.source.io().send_to(buf, target) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            // What was sent from here and is taken there makes room that the kernel does report.
+            let sending = self.source.run(Direction::Write, |io| io.send_to(buf, target));
+            if let Ok(result) = timeout(backoff.next_wait(), sending).await {
+                return result;
+            }
+        }
+    }
+
+    /// Polls for sending to the socket at `target`. When its queue is full of what others sent, the kernel has no event
+    /// for room in it; [`send_to`](Self::send_to) tries again by time then, and this does not.
+    pub fn poll_send_to<P: AsRef<Path>>(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        target: P,
+    ) -> Poll<Result<usize>> {
+        self.source.poll(cx, Direction::Write, |io| io.send_to(buf, target.as_ref()))
     }
 
     /// Sends to the socket at `target` without waiting.
@@ -150,7 +184,7 @@ impl UnixDatagram {
     /// # Cancel safety
     /// Cancel safe: a dropped future has received nothing.
     pub async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
-        self.source.run(Direction::Read, |io| io.recv_from(buf)).await
+        self.source.run(Direction::Read, |io| io.recv_from(buf)).await.map(with_address)
     }
 
     /// Polls for a datagram and its sender; what does not fit in `buf` is lost.
@@ -159,7 +193,7 @@ impl UnixDatagram {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<Result<(usize, SocketAddr)>> {
-        self.source.poll(cx, Direction::Read, |io| io.recv_from(buf))
+        self.source.poll(cx, Direction::Read, |io| io.recv_from(buf)).map_ok(with_address)
     }
 
     /// Receives one datagram and its sender without waiting.
@@ -167,7 +201,50 @@ impl UnixDatagram {
     /// # Errors
     /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) when there is none.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
-        self.source.try_once(Interest::READABLE, |io| io.recv_from(buf))
+        self.source.try_once(Interest::READABLE, |io| io.recv_from(buf)).map(with_address)
+    }
+
+    /// As [`recv`](Self::recv), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has received nothing.
+    pub async fn recv_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        let receive = |io: &std::os::unix::net::UnixDatagram| {
+            room::append(buf, |room| Ok((io.recv(room)?, ())))
+        };
+        Ok(self.source.run(Direction::Read, receive).await?.0)
+    }
+
+    /// As [`try_recv`](Self::try_recv), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        Ok(room::append(buf, |room| Ok((self.try_recv(room)?, ())))?.0)
+    }
+
+    /// As [`recv_from`](Self::recv_from), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a dropped future has received nothing.
+    pub async fn recv_buf_from(&self, buf: &mut Vec<u8>) -> Result<(usize, SocketAddr)> {
+        let receive =
+            |io: &std::os::unix::net::UnixDatagram| room::append(buf, |room| io.recv_from(room));
+        self.source.run(Direction::Read, receive).await.map(with_address)
+    }
+
+    /// As [`try_recv_from`](Self::try_recv_from), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// As [`try_recv_from`](Self::try_recv_from).
+    pub fn try_recv_buf_from(&self, buf: &mut Vec<u8>) -> Result<(usize, SocketAddr)> {
+        room::append(buf, |room| self.try_recv_from(room))
     }
 
     /// Waits until a receive is likely to succeed.
@@ -254,7 +331,7 @@ impl UnixDatagram {
     /// # Errors
     /// When the system does not tell.
     pub fn local_addr(&self) -> Result<SocketAddr> {
-        self.source.io().local_addr()
+        self.source.io().local_addr().map(SocketAddr)
     }
 
     /// The address of the connected peer.
@@ -262,12 +339,24 @@ impl UnixDatagram {
     /// # Errors
     /// When the socket is not connected.
     pub fn peer_addr(&self) -> Result<SocketAddr> {
-        self.source.io().peer_addr()
+        self.source.io().peer_addr().map(SocketAddr)
     }
 
     fn own(socket: std::os::unix::net::UnixDatagram) -> Result<UnixDatagram> {
         socket.set_nonblocking(true)?;
-        Ok(UnixDatagram { source: Source::new(socket, Interest::BOTH) })
+        Ok(UnixDatagram::new(Source::new(socket, Interest::BOTH)))
+    }
+
+    pub(super) fn new(source: Source<std::os::unix::net::UnixDatagram>) -> Self {
+        UnixDatagram { source }
+    }
+}
+
+impl TryFrom<std::os::unix::net::UnixDatagram> for UnixDatagram {
+    type Error = Error;
+
+    fn try_from(socket: std::os::unix::net::UnixDatagram) -> Result<Self> {
+        UnixDatagram::from_std(socket)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A Unix socket that connections come to.
 
+use super::addr::with_address;
 use super::{SocketAddr, UnixStream};
 use crate::net::accept::{self, PolledBackoff};
 use crate::net::nonblocking;
@@ -7,7 +8,7 @@ use crate::source::Source;
 use filch_core::io::Interest;
 use socket2::{Domain, SockAddr, Type};
 use std::fmt;
-use std::io::Result;
+use std::io::{Error, Result};
 use std::path::Path;
 use std::task::{Context, Poll, ready};
 
@@ -28,8 +29,20 @@ impl UnixListener {
     /// # Errors
     /// When there is a file at `path` already, and when it cannot be made.
     pub fn bind<P: AsRef<Path>>(path: P) -> Result<UnixListener> {
+        UnixListener::bind_socket2(&SockAddr::unix(path)?)
+    }
+
+    /// Listens at an address.
+    ///
+    /// # Errors
+    /// When the address is taken already.
+    pub fn bind_addr(address: &SocketAddr) -> Result<UnixListener> {
+        UnixListener::bind_socket2(&address.to_socket2()?)
+    }
+
+    fn bind_socket2(address: &SockAddr) -> Result<UnixListener> {
         let socket = nonblocking::socket(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(path)?)?;
+        socket.bind(address)?;
         socket.listen(BACKLOG)?;
         Ok(UnixListener::new(Source::new(socket.into(), Interest::READABLE)))
     }
@@ -75,10 +88,18 @@ impl UnixListener {
     /// # Errors
     /// When the system does not tell.
     pub fn local_addr(&self) -> Result<SocketAddr> {
-        self.source.io().local_addr()
+        self.source.io().local_addr().map(SocketAddr)
     }
 
-    fn new(source: Source<std::os::unix::net::UnixListener>) -> Self {
+    /// Fetches the pending error of the socket (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn take_error(&self) -> Result<Option<Error>> {
+        self.source.io().take_error()
+    }
+
+    pub(super) fn new(source: Source<std::os::unix::net::UnixListener>) -> Self {
         UnixListener { source, backoff: PolledBackoff::default() }
     }
 }
@@ -86,13 +107,13 @@ impl UnixListener {
 fn accept_unix(
     listener: &std::os::unix::net::UnixListener,
 ) -> Result<(std::os::unix::net::UnixStream, SocketAddr)> {
-    let (stream, peer) = listener.accept()?;
+    let (stream, peer) = with_address(listener.accept()?);
     stream.set_nonblocking(true)?;
     Ok((stream, peer))
 }
 
 impl TryFrom<std::os::unix::net::UnixListener> for UnixListener {
-    type Error = std::io::Error;
+    type Error = Error;
 
     fn try_from(listener: std::os::unix::net::UnixListener) -> Result<Self> {
         UnixListener::from_std(listener)

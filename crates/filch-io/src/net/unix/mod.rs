@@ -1,15 +1,23 @@
-//! Unix sockets, and the types of their halves.
+//! Unix sockets and pipes, and the types of their halves.
+
+mod addr;
+mod ucred;
 
 mod datagram;
 mod listener;
+mod socket;
 mod stream;
+
+pub mod pipe;
 
 use super::halves;
 
+pub use addr::SocketAddr;
 pub use datagram::UnixDatagram;
 pub use listener::UnixListener;
-pub use std::os::unix::net::SocketAddr;
+pub use socket::UnixSocket;
 pub use stream::UnixStream;
+pub use ucred::{UCred, gid_t, pid_t, uid_t};
 
 /// The borrowed half that reads. From [`UnixStream::split`].
 pub type ReadHalf<'a> = halves::ReadHalf<'a, UnixStream>;

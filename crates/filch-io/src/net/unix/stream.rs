@@ -1,9 +1,9 @@
 //! A Unix stream connection.
 
-use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, SocketAddr, WriteHalf};
+use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, SocketAddr, UCred, WriteHalf, ucred};
 use crate::net::accept::Backoff;
 use crate::net::stream::Stream;
-use crate::net::{connect, halves, nonblocking};
+use crate::net::{connecting, halves, nonblocking, room};
 use crate::source::Source;
 use filch_core::io::{Direction, Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -33,17 +33,24 @@ impl UnixStream {
     /// # Cancel safety
     /// Cancel safe: a half-made connection is closed.
     pub async fn connect<P: AsRef<Path>>(path: P) -> Result<UnixStream> {
-        let address = SockAddr::unix(path)?;
-        let mut backoff = Backoff::new();
-        loop {
-            let socket = nonblocking::socket(Domain::UNIX, Type::STREAM, None)?;
-            let source = Source::new(socket.into(), Interest::BOTH);
-            match connect::connect(source, &address).await {
-                // The kernel has no event for room in a queue.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => backoff.wait().await,
-                result => return result.map(UnixStream::new),
-            }
-        }
+        UnixStream::connect_socket2(&SockAddr::unix(path)?).await
+    }
+
+    /// As [`connect`](Self::connect), to an address.
+    ///
+    /// # Errors
+    /// When there is no listener.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a half-made connection is closed.
+    pub async fn connect_addr(address: &SocketAddr) -> Result<UnixStream> {
+        UnixStream::connect_socket2(&address.to_socket2()?).await
+    }
+
+    async fn connect_socket2(address: &SockAddr) -> Result<UnixStream> {
+        let socket = nonblocking::socket(Domain::UNIX, Type::STREAM, None)?;
+        let source = Source::new(socket.into(), Interest::BOTH);
+        connect_to(source, address).await.map(UnixStream::new)
     }
 
     /// Makes two streams that are connected with each other.
@@ -86,7 +93,7 @@ impl UnixStream {
     /// # Errors
     /// When the system does not tell.
     pub fn local_addr(&self) -> Result<SocketAddr> {
-        self.source.io().local_addr()
+        self.source.io().local_addr().map(SocketAddr)
     }
 
     /// The address of the other end.
@@ -94,7 +101,15 @@ impl UnixStream {
     /// # Errors
     /// When the stream is not connected any more.
     pub fn peer_addr(&self) -> Result<SocketAddr> {
-        self.source.io().peer_addr()
+        self.source.io().peer_addr().map(SocketAddr)
+    }
+
+    /// Whom the process at the other end belonged to when it connected or listened.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn peer_cred(&self) -> Result<UCred> {
+        ucred::of_peer(self.source.io())
     }
 
     /// Waits until a read is likely to succeed.
@@ -154,6 +169,14 @@ impl UnixStream {
     /// When there is nothing, and when the connection is broken.
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
         self.try_read_vectored_shared(bufs)
+    }
+
+    /// As [`try_read`](Self::try_read), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// When there is nothing, and when the connection is broken.
+    pub fn try_read_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        Ok(room::append(buf, |room| Ok((self.try_read_shared(room)?, ())))?.0)
     }
 
     /// Writes what fits, without waiting; [`WouldBlock`](std::io::ErrorKind::WouldBlock) when nothing does.
@@ -218,6 +241,21 @@ impl UnixStream {
     /// Splits the stream in a half that reads and a half that writes, for two tasks.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         halves::into_split(self)
+    }
+}
+
+/// Connects, with patience when the listener's queue is full.
+pub(super) async fn connect_to(
+    source: Source<std::os::unix::net::UnixStream>,
+    address: &SockAddr,
+) -> Result<Source<std::os::unix::net::UnixStream>> {
+    let mut backoff = Backoff::new();
+    loop {
+        match connecting::connect(&source, address).await {
+            // The kernel has no event for room in a queue.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => backoff.wait().await,
+            result => return result.map(|()| source),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The descriptor limit: accepting waits instead of failing or spinning.
 
 use super::runtimes;
-use filch::io::AsyncReadExt;
-use filch::net::{TcpListener, TcpStream};
+use filch::io::{AsyncReadExt, AsyncWriteExt};
+use filch::net::{self, TcpListener, TcpSocket, TcpStream};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::process::Command;
@@ -19,10 +19,7 @@ fn accepts_at_the_limit() {
             let client = TcpStream::connect(address);
             let stat = File::open("/proc/self/stat").expect("below the limit");
             // Everything that is left but the one the client needs.
-            let mut hoard = Vec::new();
-            while let Ok(file) = File::open("/dev/null") {
-                hoard.push(file);
-            }
+            let mut hoard = hoard();
             hoard.pop();
             let mut client = client.await.expect("there is one descriptor");
             let cpu = cpu_time(&stat);
@@ -54,15 +51,82 @@ fn cpu_time(stat: &File) -> Duration {
 }
 
 #[test]
-fn accepting_waits_at_the_descriptor_limit() {
+#[ignore = "the program of `connecting_errs_at_the_descriptor_limit`, which lowers the limit"]
+fn connects_at_the_limit() {
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+            let address = listener.local_addr().expect("bound");
+            let hoard = hoard();
+            let error = TcpStream::connect(address).await.expect_err("there is no descriptor");
+            assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
+            let error = net::connect(address).await.expect_err("there is no descriptor");
+            assert!(error.to_string().contains(&address.to_string()), "{error}");
+            drop(hoard);
+            TcpStream::connect(address).await.expect("there is room again");
+        });
+    }
+}
+
+#[test]
+#[ignore = "the program of `a_server_loses_nobody_at_the_descriptor_limit`, which lowers the limit"]
+fn serves_at_the_limit() {
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+            let address = listener.local_addr().expect("bound");
+            let server =
+                net::serve(listener, async |mut stream, _| stream.write_all(b"welcome").await);
+            // The clients have their descriptors before there are none left.
+            let sockets: Vec<_> =
+                (0..3).map(|_| TcpSocket::new_v4().expect("below the limit")).collect();
+            let hoard = hoard();
+            let mut clients = Vec::new();
+            for socket in sockets {
+                clients.push(socket.connect(address).await.expect("it listens"));
+            }
+            filch::time::sleep(Duration::from_millis(50)).await;
+            assert_eq!(server.report().accepted, 0, "there is nothing to accept with");
+            drop(hoard);
+            for mut client in clients {
+                let mut text = String::new();
+                super::in_time(client.read_to_string(&mut text)).await.expect("it is served");
+                assert_eq!(text, "welcome");
+            }
+            let report = super::in_time(server.drain()).await;
+            assert_eq!((report.accepted, report.completed), (3, 3), "{report}");
+        });
+    }
+}
+
+/// Every descriptor that is left.
+fn hoard() -> Vec<File> {
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
+/// Runs an ignored test of this file in a process that may have 100 descriptors.
+fn run_at_the_limit(test: &str) {
     let program = std::env::current_exe().expect("a test has a path");
-    let script = "ulimit -n 100 && exec \"$0\" --ignored --exact net::limit::accepts_at_the_limit";
+    let script =
+        format!("ulimit -n 100 && exec \"$0\" --ignored --exact net::limit::{test} --nocapture");
     let output =
         Command::new("sh").arg("-c").arg(script).arg(program).output().expect("there is a shell");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}{stderr}");
+}
+
+#[test]
+fn accepting_waits_at_the_descriptor_limit() {
+    run_at_the_limit("accepts_at_the_limit");
+}
+
+#[test]
+fn connecting_errs_at_the_descriptor_limit() {
+    run_at_the_limit("connects_at_the_limit");
+}
+
+#[test]
+fn a_server_loses_nobody_at_the_descriptor_limit() {
+    run_at_the_limit("serves_at_the_limit");
 }

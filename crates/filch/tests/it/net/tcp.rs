@@ -336,6 +336,8 @@ fn options_are_kept() {
         client.set_ttl(42).expect("an open stream");
         assert_eq!(client.ttl().expect("an open stream"), 42);
         assert!(client.take_error().expect("an open stream").is_none());
+        client.set_quickack(true).expect("an open stream");
+        client.quickack().expect("an open stream");
 
         let socket = TcpSocket::new_v4().expect("the limit is not reached");
         socket.set_reuseaddr(true).expect("an open socket");
@@ -344,6 +346,10 @@ fn options_are_kept() {
             socket.reuseaddr().expect("an open socket")
                 && socket.keepalive().expect("an open socket")
         );
+        socket.set_tos_v4(8).expect("an open socket");
+        assert_eq!(socket.tos_v4().expect("an open socket"), 8);
+        assert_eq!(socket.device().expect("an open socket"), None);
+        assert!(socket.take_error().expect("an open socket").is_none());
         socket.bind("127.0.0.1:0".parse().expect("an address")).expect("loopback has free ports");
         let listener = socket.listen(7).expect("it is bound");
         let address = listener.local_addr().expect("it is bound");

@@ -82,3 +82,45 @@ fn many_tasks_receive_from_one_socket() {
         }
     });
 }
+
+#[test]
+fn peeking_and_asking_for_the_sender_take_nothing_away() {
+    on_each(|| async {
+        let (a, b) = (socket().await, socket().await);
+        let address_a = a.local_addr().expect("bound");
+        b.connect(address_a).await.expect("an address");
+        assert_eq!(b.try_peek_sender().expect_err("none").kind(), ErrorKind::WouldBlock);
+        a.send_to(b"hello", b.local_addr().expect("bound")).await.expect("there is room");
+        assert_eq!(in_time(b.peek_sender()).await.expect("one comes"), address_a);
+        assert_eq!(b.try_peek_sender().expect("it is still there"), address_a);
+        let mut buf = [0; 9];
+        assert_eq!(b.peek(&mut buf).await.expect("it is still there"), 5);
+        assert_eq!(b.try_peek(&mut buf).expect("it is still there"), 5);
+        assert_eq!(b.try_peek_from(&mut buf).expect("it is still there"), (5, address_a));
+        let mut all = b">".to_vec();
+        assert_eq!(b.recv_buf(&mut all).await.expect("it is still there"), 5);
+        assert_eq!(all, b">hello");
+        assert_eq!(b.try_recv_buf(&mut all).expect_err("none").kind(), ErrorKind::WouldBlock);
+        assert_eq!(all, b">hello");
+    });
+}
+
+#[test]
+fn socket_options_are_kept() {
+    on_each(|| async {
+        let socket = socket().await;
+        socket.set_tos_v4(16).expect("an open socket");
+        assert_eq!(socket.tos_v4().expect("an open socket"), 16);
+        assert_eq!(socket.device().expect("an open socket"), None);
+        socket.set_multicast_ttl_v4(3).expect("an open socket");
+        assert_eq!(socket.multicast_ttl_v4().expect("an open socket"), 3);
+        let group = std::net::Ipv4Addr::new(239, 1, 2, 3);
+        let interface = std::net::Ipv4Addr::LOCALHOST;
+        socket.join_multicast_v4(group, interface).expect("loopback has multicast");
+        socket.leave_multicast_v4(group, interface).expect("it is a member");
+        if let Ok(six) = UdpSocket::bind("[::1]:0").await {
+            six.set_tclass_v6(32).expect("an open socket");
+            assert_eq!(six.tclass_v6().expect("an open socket"), 32);
+        }
+    });
+}

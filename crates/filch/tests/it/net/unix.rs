@@ -2,16 +2,16 @@
 
 use super::{in_time, on_each};
 use filch::io::{AsyncReadExt, AsyncWriteExt};
-use filch::net::{UnixDatagram, UnixListener, UnixStream};
+use filch::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A path that no other test uses, removed at the end.
-struct Place(PathBuf);
+pub(super) struct Place(pub(super) PathBuf);
 
 impl Place {
-    fn new() -> Place {
+    pub(super) fn new() -> Place {
         static N: AtomicUsize = AtomicUsize::new(0);
         let name =
             format!("filch-test-{}-{}", std::process::id(), N.fetch_add(1, Ordering::Relaxed));
@@ -119,5 +119,93 @@ fn datagrams_arrive_whole() {
         let (a, b) = UnixDatagram::pair().expect("below the limit");
         a.send(b"x").await.expect("there is room");
         assert_eq!(b.recv(&mut [0; 2]).await.expect("it comes"), 1);
+    });
+}
+
+#[test]
+fn an_abstract_name_needs_no_file() {
+    on_each(|| async {
+        let name = Place::new().0.display().to_string();
+        let listener = UnixListener::bind(format!("\0{name}")).expect("the name is free");
+        let address = listener.local_addr().expect("it is bound");
+        assert_eq!(address.as_abstract_name(), Some(name.as_bytes()));
+        assert!(address.as_pathname().is_none() && !address.is_unnamed());
+        let (stream, accepted) =
+            filch::join!(UnixStream::connect_addr(&address), listener.accept());
+        let stream = stream.expect("it listens");
+        let peer = stream.peer_addr().expect("it is connected");
+        assert_eq!(peer.as_abstract_name(), Some(name.as_bytes()));
+        assert!(accepted.expect("one has connected").1.is_unnamed());
+        let error = UnixListener::bind_addr(&address).expect_err("the name is taken");
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+        drop(listener);
+        UnixListener::bind_addr(&address).expect("the name is free again");
+    });
+}
+
+#[test]
+fn the_peer_is_known_by_its_credentials() {
+    on_each(|| async {
+        let (a, b) = UnixStream::pair().expect("below the limit");
+        let id = |what| {
+            let id = std::process::Command::new("id").arg(what).output().expect("there is `id`");
+            String::from_utf8_lossy(&id.stdout).trim().parse::<u32>().expect("a number")
+        };
+        let peer = a.peer_cred().expect("a Unix stream");
+        assert_eq!((peer.uid(), peer.gid()), (id("-u"), id("-g")));
+        assert_eq!(peer.pid(), i32::try_from(std::process::id()).ok());
+        assert_eq!(b.peer_cred().expect("a Unix stream"), peer);
+    });
+}
+
+#[test]
+fn a_client_may_have_a_name() {
+    on_each(|| async {
+        let (server, client) = (Place::new(), Place::new());
+        let socket = UnixSocket::new_stream().expect("below the limit");
+        socket.bind(&server.0).expect("the path is free");
+        let listener = socket.listen(5).expect("it is bound");
+        let socket = UnixSocket::new_stream().expect("below the limit");
+        socket.bind(&client.0).expect("the path is free");
+        let (stream, accepted) = filch::join!(socket.connect(&server.0), listener.accept());
+        stream.expect("it listens");
+        let (_, peer) = accepted.expect("one has connected");
+        assert_eq!(peer.as_pathname(), Some(client.0.as_path()));
+
+        let socket = UnixSocket::new_datagram().expect("below the limit");
+        let error = socket.connect(&server.0).await.expect_err("it is for datagrams");
+        assert!(error.to_string().contains("new_stream"), "{error}");
+        let socket = UnixSocket::new_stream().expect("below the limit");
+        let error = socket.datagram().expect_err("it is for streams");
+        assert!(error.to_string().contains("new_datagram"), "{error}");
+        let socket = UnixSocket::new_datagram().expect("below the limit");
+        socket.datagram().expect("it is for datagrams");
+    });
+}
+
+#[test]
+fn a_queue_that_others_have_filled_makes_a_sender_wait() {
+    on_each(|| async {
+        let place = Place::new();
+        let receiver = UnixDatagram::bind(&place.0).expect("the path is free");
+        let other = UnixDatagram::unbound().expect("below the limit");
+        let mut n_sent = 0;
+        while other.try_send_to(b"other", &place.0).is_ok() {
+            n_sent += 1;
+        }
+        let sender = UnixDatagram::unbound().expect("below the limit");
+        let path = place.0.clone();
+        let sending = filch::spawn(async move { sender.send_to(b"mine", path).await });
+        filch::task::yield_now().await;
+        let mut buf = Vec::with_capacity(100);
+        for _ in 0..n_sent {
+            buf.clear();
+            in_time(receiver.recv_buf(&mut buf)).await.expect("it is there");
+            assert_eq!(buf, b"other");
+        }
+        assert_eq!(in_time(sending).await.expect("no panic").expect("there is room"), 4);
+        let (n, sender) = receiver.recv_buf_from(&mut buf).await.expect("it has come");
+        assert_eq!((n, buf.as_slice()), (4, b"othermine".as_slice()));
+        assert!(sender.is_unnamed());
     });
 }

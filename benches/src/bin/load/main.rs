@@ -1,0 +1,81 @@
+//! `load <kind> …`: the one load generator for every server.
+//!
+//! One thread, one epoll, no runtime. What it does on its connections depends on the kind:
+//!
+//! - `echo <address> <connections> <warm-up ms> <run ms>`: each sends 64 bytes, waits for all of them to come back,
+//!   and sends again.
+//! - `churn` (the same arguments): the same once per connection; the server closes it, and a new one takes its place.
+//! - `hold <address> <connections>…`: opens that many, has each echo once and keeps them; says `held`, and opens the next
+//!   number after a line on stdin. The end of stdin ends it.
+//!
+//! The first two print `begin` when the warm-up is over and `end <requests> <seconds> <p50 µs> <p99 µs>` at the end.
+//! It stops by itself: with an error when nothing comes back for five seconds.
+
+mod churn;
+#[path = "../../descriptors.rs"]
+mod descriptors;
+mod drive;
+mod echo;
+mod hold;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use churn::Once;
+use drive::{Exchange, Load};
+use echo::Again;
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// What is sent and must come back.
+const MESSAGE: [u8; 64] = [b'f'; 64];
+/// An answer that takes longer was lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const USAGE: &str = "\
+usage: load echo|churn <address> <connections> <warm-up ms> <run ms>
+       load hold <address> <connections>…";
+
+fn main() -> Fallible<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["hold", address, ref steps @ ..] => {
+            let steps: Result<Vec<usize>, _> = steps.iter().map(|step| step.parse()).collect();
+            hold::hold(address.parse()?, &steps?)
+        }
+        [kind, address, connections, warm_up, run] => {
+            let address = address.parse()?;
+            let times = [warm_up, run].map(|millis| millis.parse().map(Duration::from_millis));
+            let [warm_up, run] = times;
+            let (connections, times) = (connections.parse()?, [warm_up?, run?]);
+            match kind {
+                "echo" => load::<Again>(address, connections, times),
+                "churn" => load::<Once>(address, connections, times),
+                _ => Err(USAGE.into()),
+            }
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// Warms up, then measures.
+fn load<E: Exchange>(
+    address: SocketAddr,
+    connections: usize,
+    [warm_up, run]: [Duration; 2],
+) -> Fallible<()> {
+    let mut load = Load::<E>::start(address, connections)?;
+    load.run_for(warm_up)?;
+    println!("begin");
+    let (seconds, mut latencies_ns) = load.run_for(run)?;
+    latencies_ns.sort_unstable();
+    let requests = latencies_ns.len();
+    let at = |share: f64| {
+        let index = (requests.saturating_sub(1) as f64 * share).round() as usize;
+        latencies_ns.get(index).map_or(0.0, |&ns| f64::from(ns) / 1e3)
+    };
+    println!("end {requests} {seconds:.6} {:.1} {:.1}", at(0.5), at(0.99));
+    Ok(())
+}

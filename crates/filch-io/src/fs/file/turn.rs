@@ -1,0 +1,285 @@
+//! What of a file's reads, writes and seeks is under way. See the [module's page](super).
+
+use super::handle::{Handle, Lent};
+use super::unread::Unread;
+use crate::fs::cached::CachedReads;
+use crate::fs::call::{outcome, runtime_ended, uninterrupted};
+use filch_core::coop;
+use filch_core::sys::sync::Mutex;
+use filch_core::task::JoinHandle;
+use std::fs::File;
+use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Read, Result, Seek, SeekFrom, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    reading: Option<JoinHandle<(Result<usize>, Vec<u8>)>>,
+    writing: Option<(JoinHandle<()>, Arc<Receipt>)>,
+    /// With the place it leads to.
+    seeking: Option<(JoinHandle<Result<u64>>, SeekFrom)>,
+    unread: Unread,
+    /// Of a write that was accepted; told to whoever asks next.
+    write_error: Option<Error>,
+}
+
+/// Where a write leaves its result, and the memory of its bytes.
+type Receipt = Mutex<Option<(Result<()>, Vec<u8>)>>;
+
+/// Bytes that were accepted. A runtime that ends drops the calls that have no thread; these are written all the same.
+struct Accepted {
+    file: Lent,
+    /// None when they are written.
+    bytes: Option<Vec<u8>>,
+    receipt: Arc<Receipt>,
+}
+
+impl Accepted {
+    /// What the call on a thread does.
+    fn write(mut self) {
+        self.finish(|mut file, bytes| file.write_all(bytes));
+    }
+
+    fn finish(&mut self, write: impl FnOnce(&File, &[u8]) -> Result<()>) {
+        let Some(bytes) = self.bytes.take() else { return };
+        let result = write(&self.file, &bytes);
+        *self.receipt.lock() = Some((result, bytes));
+    }
+}
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        self.finish(|mut file, bytes| {
+            // Why not to a pipe: with nobody at its other end, the end of the runtime would wait for ever.
+            if has_positions(file) { file.write_all(bytes) } else { Err(runtime_ended()) }
+        });
+    }
+}
+
+impl Turn {
+    /// Reads at the position: unread bytes, cached ones, or what a thread finds. Zero is the end.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &Handle,
+        cached: &CachedReads,
+        bufs: &mut [IoSliceMut<'_>],
+        max_len: usize,
+    ) -> Poll<Result<usize>> {
+        let room: usize = bufs.iter().map(|buf| buf.len()).sum();
+        if room == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        if self.reading.is_none() {
+            ready!(self.poll_alone(cx, handle.file()));
+            let unit = ready!(coop::poll_proceed(cx));
+            let n_read = match self.unread.take(bufs) {
+                0 => cached.read(handle.file(), bufs, None),
+                n => Some(n),
+            };
+            if let Some(n) = n_read {
+                unit.made_progress();
+                return Poll::Ready(Ok(n));
+            }
+            drop(unit); // The join spends one.
+            self.begin_read(handle, room.min(max_len));
+        }
+        ready!(self.poll_read_under_way(cx))?;
+        Poll::Ready(Ok(self.unread.take(bufs)))
+    }
+
+    fn begin_read(&mut self, handle: &Handle, len: usize) {
+        let file = handle.lend();
+        let mut bytes = self.unread.lend();
+        if bytes.len() < len {
+            bytes.resize(len, 0);
+        }
+        self.reading = Some(handle.begin(move || {
+            let result = uninterrupted(|| (&*file).read(&mut bytes[..len]));
+            (result, bytes)
+        }));
+    }
+
+    /// Waits for a read, whose bytes are unread then.
+    fn poll_read_under_way(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(call) = &mut self.reading else { return Poll::Ready(Ok(())) };
+        let joined = ready!(Pin::new(call).poll(cx));
+        self.reading = None;
+        let (result, bytes) = outcome(joined)?;
+        let n_read = *result.as_ref().unwrap_or(&0);
+        self.unread.refill(bytes, n_read);
+        Poll::Ready(result.map(drop))
+    }
+
+    /// Accepts bytes, as many as one call writes. Errs if a write before did and nobody was told.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &Handle,
+        bufs: &[IoSlice<'_>],
+        max_len: usize,
+    ) -> Poll<Result<usize>> {
+        ready!(self.poll_written(cx));
+        ready!(self.poll_alone(cx, handle.file()));
+        if let Some(error) = self.take_error() {
+            return Poll::Ready(Err(error));
+        }
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        let unit = ready!(coop::poll_proceed(cx));
+        self.put_back(handle.file())?;
+        unit.made_progress();
+        let bytes = gather(self.memory(), bufs, max_len);
+        let n_accepted = bytes.len();
+        let receipt = Arc::default();
+        let accepted =
+            Accepted { file: handle.lend(), bytes: Some(bytes), receipt: Arc::clone(&receipt) };
+        self.writing = Some((handle.begin(move || accepted.write()), receipt));
+        Poll::Ready(Ok(n_accepted))
+    }
+
+    /// An empty buffer. Unread bytes, of a file that has no positions, stay.
+    fn memory(&mut self) -> Vec<u8> {
+        if self.unread.is_empty() { self.unread.lend() } else { Vec::new() }
+    }
+
+    /// Waits until a write is done. Its error is kept.
+    pub(super) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((call, receipt)) = &mut self.writing else { return Poll::Ready(()) };
+        // Why ignored: done or dropped without a thread, the write has left its receipt.
+        let _ = ready!(Pin::new(call).poll(cx));
+        let receipt = receipt.lock().take();
+        self.writing = None;
+        let (result, bytes) = receipt.expect("a write that has ended has left its receipt");
+        if self.unread.is_empty() {
+            self.unread.refill(bytes, 0);
+        }
+        self.write_error = result.err();
+        Poll::Ready(())
+    }
+
+    /// Moves the position, counted from behind what was read by futures that were not dropped.
+    pub(super) fn poll_seek(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &Handle,
+        to: SeekFrom,
+    ) -> Poll<Result<u64>> {
+        if let Some((call, asked)) = &mut self.seeking {
+            let (joined, is_ours) = (ready!(Pin::new(call).poll(cx)), *asked == to);
+            self.seeking = None;
+            if is_ours {
+                return Poll::Ready(outcome(joined).and_then(|result| result));
+            }
+        }
+        ready!(self.poll_alone(cx, handle.file()));
+        let unit = ready!(coop::poll_proceed(cx));
+        self.put_back(handle.file())?;
+        if let SeekFrom::Start(_) | SeekFrom::Current(_) = to {
+            unit.made_progress();
+            return Poll::Ready(handle.file().seek(to));
+        }
+        drop(unit);
+        // Why a thread: some file systems ask another machine where a file ends.
+        let file = handle.lend();
+        let mut call = handle.begin(move || (&*file).seek(to));
+        match Pin::new(&mut call).poll(cx) {
+            Poll::Ready(joined) => Poll::Ready(outcome(joined).and_then(|result| result)),
+            Poll::Pending => {
+                self.seeking = Some((call, to));
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Moves the position back before the unread bytes. Without positions they stay unread.
+    pub(super) fn put_back(&mut self, mut file: &File) -> Result<()> {
+        if self.unread.is_empty() {
+            return Ok(());
+        }
+        let n_unread = i64::try_from(self.unread.len()).expect("a buffer is smaller than that");
+        match file.seek(SeekFrom::Current(-n_unread)) {
+            Ok(_) => self.unread.clear(),
+            Err(error) if error.kind() == ErrorKind::NotSeekable => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Has the next read or seek look at the file again, if that has positions.
+    pub(super) fn poll_forget(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &Handle,
+    ) -> Poll<Result<()>> {
+        ready!(self.poll_alone(cx, handle.file()));
+        Poll::Ready(self.put_back(handle.file()))
+    }
+
+    /// Waits for whatever moves the position. What has no positions, a pipe say, lets reads and writes pass each other:
+    /// a read that was given up may wait for the answer to what is written next.
+    fn poll_alone(&mut self, cx: &mut Context<'_>, file: &File) -> Poll<()> {
+        if self.is_idle() || !has_positions(file) {
+            return Poll::Ready(());
+        }
+        self.poll_settle(cx)
+    }
+
+    /// Waits until nothing is under way. The error of a write is kept, as are the bytes of a read.
+    pub(super) fn poll_settle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_written(cx));
+        // Why ignored: nobody waits for this read, and the next one is told the same.
+        let _ = ready!(self.poll_read_under_way(cx));
+        if let Some((call, _)) = &mut self.seeking {
+            // Why ignored: nobody waits for this seek.
+            let _ = ready!(Pin::new(call).poll(cx));
+            self.seeking = None;
+        }
+        Poll::Ready(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.reading.is_none() && self.writing.is_none() && self.seeking.is_none()
+    }
+
+    /// Whether nothing is under way, and nothing to be told.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_idle() && self.write_error.is_none()
+    }
+
+    pub(super) fn has_error(&self) -> bool {
+        self.write_error.is_some()
+    }
+
+    pub(super) fn take_error(&mut self) -> Option<Error> {
+        self.write_error.take()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Why not a write: it was accepted.
+        if let Some(call) = &self.reading {
+            call.abort();
+        }
+        if let Some((call, _)) = &self.seeking {
+            call.abort();
+        }
+    }
+}
+
+fn has_positions(mut file: &File) -> bool {
+    file.stream_position().is_ok()
+}
+
+/// Copies at most `max_len` bytes into one buffer.
+fn gather(mut bytes: Vec<u8>, bufs: &[IoSlice<'_>], max_len: usize) -> Vec<u8> {
+    bytes.clear();
+    for buf in bufs {
+        let n = buf.len().min(max_len - bytes.len());
+        bytes.extend_from_slice(&buf[..n]);
+    }
+    bytes
+}

@@ -1,0 +1,338 @@
+//! A program from its start to its end, as one future.
+
+use super::child::{Child, read_to_end};
+use super::command::{Command, OnDrop};
+use super::pipe::{ChildStderr, ChildStdin, ChildStdout};
+use crate::io::AsyncWriteExt;
+use filch_timer::timeout;
+use std::borrow::BorrowMut;
+use std::error;
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::io::{self, ErrorKind, Result};
+use std::pin::{Pin, pin};
+use std::process::{ExitStatus, Output};
+use std::task::Poll;
+use std::time::Duration;
+
+/// How long a program that was asked to end has for it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs a program to its end and gives what it wrote.
+///
+/// Its output streams are captured, and there is nothing for it to read, unless the command says otherwise (by methods of
+/// [`Command`], not of the standard library's command inside it). The command may be lent or given.
+///
+/// The program starts when the [`Run`] is awaited. When the future is dropped, the program is asked to end (`SIGTERM`)
+/// and killed after the [grace](Run::grace); with [`kill_tree_on_drop`](Command::kill_tree_on_drop) that concerns all of
+/// its tree.
+///
+/// # Errors
+/// As [`Command::spawn`], when a pipe breaks, when the [`timeout`](Run::timeout) is over, and when a
+/// [checked](Run::check) program fails. The last two hand over what it wrote.
+///
+/// # Cancel safety
+/// Dropped, the program is ended, and what it wrote is lost.
+///
+/// # Examples
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use filch_io::process::{Command, run};
+/// use std::time::Duration;
+///
+/// let mut count = Command::new("wc");
+/// let output = run(count.arg("-w"))
+///     .input("three short words")
+///     .timeout(Duration::from_secs(10))
+///     .check()
+///     .await?;
+/// assert_eq!(output.stdout.trim_ascii(), b"3");
+/// # Ok(()) }
+/// ```
+pub fn run<C: BorrowMut<Command>>(command: C) -> Run<C> {
+    Run { command, input: None, limit: None, grace: None, checks: false }
+}
+
+/// A program that is to run to its end. From [`run`].
+#[derive(Debug)]
+#[must_use = "nothing is started until it is awaited"]
+pub struct Run<C> {
+    command: C,
+    input: Option<Vec<u8>>,
+    limit: Option<Duration>,
+    grace: Option<Duration>,
+    checks: bool,
+}
+
+impl<C> Run<C> {
+    /// Gives the program something to read. It need not read all of it.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self
+    }
+
+    /// Limits the time until the program has ended and its output is closed.
+    ///
+    /// After that it is asked to end (`SIGTERM`), killed after the [grace](Self::grace), and the outcome is
+    /// [`RunError::TimedOut`]. A descendant that goes on and holds the output open is not waited for.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Says how long the program has to end when it is asked to; otherwise it is
+    /// [`Command::terminate_timeout`], or five seconds.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Makes it an error when the program fails, that is, ends with another exit code than zero or by a signal.
+    pub fn check(mut self) -> Self {
+        self.checks = true;
+        self
+    }
+}
+
+impl<C: BorrowMut<Command>> IntoFuture for Run<C> {
+    type Output = std::result::Result<Output, RunError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Starts the program.
+    fn into_future(mut self) -> Self::IntoFuture {
+        let command = self.command.borrow_mut();
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        let grace = self.grace.or(command.on_drop.grace).unwrap_or(GRACE);
+        command.capture(self.input.is_some());
+        let on_drop = OnDrop { kills: true, grace: Some(grace), ..command.on_drop };
+        let child = command.start(on_drop, std::process::Command::spawn);
+        let (input, limit, checks) = (self.input.unwrap_or_default(), self.limit, self.checks);
+        Box::pin(async move {
+            let outcome = async { Talk::new(child?, input).outcome(limit, grace).await }.await;
+            match (outcome, limit) {
+                (Err(error), _) => Err(RunError::Io { program, error }),
+                (Ok((false, output)), Some(limit)) => {
+                    Err(RunError::TimedOut { program, limit, output })
+                }
+                (Ok((_, output)), _) if checks && !output.status.success() => {
+                    Err(RunError::Failed { program, output })
+                }
+                (Ok((_, output)), _) => Ok(output),
+            }
+        })
+    }
+}
+
+/// What is said to a program and what it answers.
+struct Talk {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    input: Vec<u8>,
+    n_written: usize,
+    /// What was read, and how the program ended, if it has.
+    output: Output,
+}
+
+impl Talk {
+    fn new(mut child: Child, input: Vec<u8>) -> Talk {
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let output = Output { status: ExitStatus::default(), stdout: vec![], stderr: vec![] };
+        Talk { child, stdin, stdout, stderr, input, n_written: 0, output }
+    }
+
+    /// Whether the program was done in time, and what it wrote. If it was not, it is ended.
+    async fn outcome(mut self, limit: Option<Duration>, grace: Duration) -> Result<(bool, Output)> {
+        let is_done = match limit {
+            None => self.finish().await.map(|()| true)?,
+            Some(limit) => self.finish_within(limit).await?,
+        };
+        if !is_done {
+            self.end(grace).await?;
+        }
+        Ok((is_done, self.output))
+    }
+
+    /// Feeds, reads and waits until the program has ended and its pipes are closed. Goes on where an earlier call was
+    /// dropped.
+    async fn finish(&mut self) -> Result<()> {
+        let Talk { child, stdin, stdout, stderr, input, n_written, output } = self;
+        let feeding = pin!(feed(stdin, input, n_written));
+        let out = pin!(read_to_end(stdout, &mut output.stdout));
+        let err = pin!(read_to_end(stderr, &mut output.stderr));
+        let exit = pin!(async {
+            output.status = child.wait().await?;
+            Ok(())
+        });
+        all([Some(exit), Some(feeding), Some(out), Some(err)]).await
+    }
+
+    /// As [`finish`](Self::finish); `false` when the time is over.
+    async fn finish_within(&mut self, limit: Duration) -> Result<bool> {
+        match timeout(limit, self.finish()).await {
+            Ok(finished) => finished.map(|()| true),
+            Err(_elapsed) => Ok(false),
+        }
+    }
+
+    /// Ends the program, by force when the grace is over, and takes what is left in its pipes.
+    async fn end(&mut self, grace: Duration) -> Result<()> {
+        self.child.start_terminate()?;
+        if !self.finish_within(grace).await? {
+            self.child.start_kill_all()?;
+            self.output.status = self.child.wait().await?;
+            // Not to their ends: somebody else may hold them.
+            if let Some(pipe) = &mut self.stdout {
+                pipe.pipe.drain(&mut self.output.stdout);
+            }
+            if let Some(pipe) = &mut self.stderr {
+                pipe.pipe.drain(&mut self.output.stderr);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes what is left of the input, and closes the pipe.
+async fn feed(stdin: &mut Option<ChildStdin>, input: &[u8], n_written: &mut usize) -> Result<()> {
+    if let Some(pipe) = stdin {
+        while *n_written < input.len() {
+            match pipe.write(&input[*n_written..]).await {
+                Ok(n) => *n_written += n,
+                // The program does not want the rest.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    *stdin = None;
+    Ok(())
+}
+
+/// A part of what is waited for.
+type Part<'a> = Pin<&'a mut (dyn Future<Output = Result<()>> + Send)>;
+
+/// Polls all parts until each is done, or one has failed.
+pub(super) async fn all<const N: usize>(mut parts: [Option<Part<'_>>; N]) -> Result<()> {
+    poll_fn(|cx| {
+        for slot in &mut parts {
+            let Some(part) = slot else { continue };
+            if let Poll::Ready(result) = part.as_mut().poll(cx) {
+                *slot = None;
+                result?;
+            }
+        }
+        if parts.iter().all(Option::is_none) { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
+}
+
+/// Why a program has not [run](run()) as it should.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The program could not be started, awaited or talked to.
+    #[non_exhaustive]
+    Io {
+        /// The program, as the command names it.
+        program: String,
+        /// What went wrong.
+        error: io::Error,
+    },
+    /// The program was not done in time, and was ended.
+    #[non_exhaustive]
+    TimedOut {
+        /// The program, as the command names it.
+        program: String,
+        /// How long it had.
+        limit: Duration,
+        /// How it ended, and what it had written.
+        output: Output,
+    },
+    /// The program ended with a failure, and was to be checked.
+    #[non_exhaustive]
+    Failed {
+        /// The program, as the command names it.
+        program: String,
+        /// How it ended, and what it had written.
+        output: Output,
+    },
+}
+
+impl RunError {
+    /// How the program ended and what it had written, if it was started.
+    pub fn output(&self) -> Option<&Output> {
+        match self {
+            RunError::Io { .. } => None,
+            RunError::TimedOut { output, .. } | RunError::Failed { output, .. } => Some(output),
+        }
+    }
+
+    /// As [`output`](Self::output).
+    pub fn into_output(self) -> Option<Output> {
+        match self {
+            RunError::Io { .. } => None,
+            RunError::TimedOut { output, .. } | RunError::Failed { output, .. } => Some(output),
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Io { program, error } => write!(f, "`{program}`: {error}"),
+            RunError::TimedOut { program, limit, output } => {
+                let status = output.status;
+                write!(f, "`{program}` was not done after {limit:?} and was ended ({status})")
+            }
+            RunError::Failed { program, output } => {
+                write!(f, "`{program}` failed ({})", output.status)?;
+                match last_line(&output.stderr) {
+                    Some(line) => write!(f, ": {line}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// The last line that says something.
+fn last_line(messages: &[u8]) -> Option<String> {
+    let line = messages.trim_ascii().rsplit(|byte| *byte == b'\n').next()?;
+    (!line.is_empty()).then(|| String::from_utf8_lossy(line).trim_end().to_owned())
+}
+
+impl error::Error for RunError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            // Its message is in this one's, so its source is this one's.
+            RunError::Io { error, .. } => error.source(),
+            RunError::TimedOut { .. } | RunError::Failed { .. } => None,
+        }
+    }
+}
+
+impl From<RunError> for io::Error {
+    fn from(error: RunError) -> io::Error {
+        match error {
+            RunError::Io { error, .. } => error,
+            RunError::TimedOut { .. } => io::Error::new(ErrorKind::TimedOut, error),
+            RunError::Failed { .. } => io::Error::other(error),
+        }
+    }
+}
+
+#[cfg(all(test, not(filch_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_the_last_one_with_words() {
+        assert_eq!(last_line(b"one\ntwo words\n\n").as_deref(), Some("two words"));
+        assert_eq!(last_line(b"one\r\n").as_deref(), Some("one"));
+        assert_eq!(last_line(b" \n"), None);
+        assert_eq!(last_line(b""), None);
+    }
+}

@@ -1,0 +1,6 @@
+//! What goes wrong outside of the program, and what it sees of that.
+
+mod descriptors;
+mod full;
+mod interrupted;
+mod outlived;

@@ -1,0 +1,139 @@
+//! A process at its limit of descriptors: a runtime starts or says why not, and leaves nothing behind.
+
+use crate::tools::{current_thread, panic_of};
+use crate::watchdog::run_alone;
+use filch::runtime::{Builder, Runtime};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
+use std::io::{Error, Result};
+
+/// Few, so that they are soon used up.
+const LIMIT: u64 = 64;
+
+/// Files in the way of whoever wants a descriptor.
+struct Hoard(Vec<File>);
+
+impl Hoard {
+    /// Takes every descriptor that is left.
+    fn new() -> Hoard {
+        let mut hoard = Hoard(Vec::new());
+        hoard.fill();
+        hoard
+    }
+
+    /// Takes what is left, and tells how many that were.
+    fn fill(&mut self) -> usize {
+        let before = self.0.len();
+        while let Ok(file) = File::open("/dev/null") {
+            self.0.push(file);
+        }
+        self.0.len() - before
+    }
+
+    fn free(&mut self, n: usize) {
+        self.0.truncate(self.0.len() - n);
+    }
+}
+
+fn lower_the_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(LIMIT), maximum }).expect("it is lowered");
+}
+
+fn is_too_many(error: &Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
+}
+
+const BUILDERS: [fn() -> Result<Runtime>; 4] = [
+    || Builder::new_multi_thread().worker_threads(2).build(),
+    || Builder::new_current_thread().build(),
+    || Builder::new_multi_thread().worker_threads(2).driver(filch_driver::Polling::new).build(),
+    || Builder::new_current_thread().driver(filch_driver::Polling::new).build(),
+];
+
+#[test]
+#[ignore = "run by a test of this file in a process of its own"]
+fn builds_at_the_limit() {
+    // What the process makes once and keeps is made before.
+    drop(BUILDERS.map(|build| build().expect("there are descriptors")));
+    lower_the_limit();
+    let mut hoard = Hoard::new();
+    for build in BUILDERS {
+        let mut n_refused = 0;
+        for n_free in 0.. {
+            hoard.free(n_free);
+            match build() {
+                Ok(runtime) => {
+                    let sum = runtime.block_on(async { filch::spawn(async { 1 }).await });
+                    assert_eq!(sum.expect("it does not panic"), 1);
+                    drop(runtime);
+                    assert_eq!(hoard.fill(), n_free, "the runtime has closed what it opened");
+                    break;
+                }
+                Err(error) => {
+                    assert!(is_too_many(&error), "{error}");
+                    assert_eq!(hoard.fill(), n_free, "a refused runtime leaves nothing open");
+                    n_refused += 1;
+                }
+            }
+        }
+        assert!(n_refused > 0, "a runtime needs a descriptor");
+    }
+}
+
+#[test]
+fn a_runtime_that_finds_no_descriptor_says_so_and_leaves_nothing_behind() {
+    run_alone("faults::descriptors::builds_at_the_limit", &[]);
+}
+
+#[test]
+#[ignore = "run by a test of this file in a process of its own"]
+fn runs_at_the_limit() {
+    lower_the_limit();
+    let mut hoard = Hoard::new();
+    let sentence = panic_of(|| filch::run(async {}));
+    assert!(sentence.starts_with("filch cannot start a runtime: "), "{sentence}");
+    assert!(sentence.contains("Too many open files"), "{sentence}");
+    let sentence = panic_of(|| filch::spawn(async {}));
+    assert!(sentence.contains("global runtime needs"), "{sentence}");
+    assert!(sentence.contains("Too many open files"), "{sentence}");
+    // Neither is for ever.
+    hoard.free(20);
+    assert_eq!(filch::run(async { 1 }), 1);
+    let task = filch::spawn(async { 2 });
+    assert_eq!(filch::block_on(task).expect("it does not panic"), 2);
+}
+
+#[test]
+fn run_and_the_global_runtime_say_that_no_descriptor_is_left_and_may_be_tried_again() {
+    run_alone("faults::descriptors::runs_at_the_limit", &[]);
+}
+
+#[test]
+#[ignore = "run by a test of this file in a process of its own"]
+fn works_at_the_limit() {
+    let runtime = current_thread();
+    lower_the_limit();
+    let mut hoard = Hoard::new();
+    runtime.block_on(async {
+        let error = filch::net::TcpListener::bind("127.0.0.1:0").await.expect_err("no descriptor");
+        assert!(is_too_many(&error), "{error}");
+        let error = filch::net::TcpStream::connect("127.0.0.1:1").await.expect_err("no descriptor");
+        assert!(is_too_many(&error), "{error}");
+        let error = filch::net::UnixStream::pair().expect_err("no descriptor");
+        assert!(is_too_many(&error), "{error}");
+        // What needs none goes on.
+        filch::time::sleep(filch::time::Duration::from_millis(1)).await;
+        assert_eq!(filch::to_thread(|| 1).await, 1);
+    });
+    assert_eq!(hoard.fill(), 0, "nothing was closed that was open before");
+    hoard.free(10);
+    let bound = runtime.block_on(filch::net::TcpListener::bind("127.0.0.1:0"));
+    drop(bound.expect("there is room again"));
+    assert_eq!(hoard.fill(), 10);
+}
+
+#[test]
+fn sockets_say_that_no_descriptor_is_left_and_tasks_go_on() {
+    run_alone("faults::descriptors::works_at_the_limit", &[]);
+}
