@@ -39,8 +39,12 @@ type Ahead = (&'static str, fn() -> Result<Command, Trouble>);
 
 /// What steps further down will test. Each has a target folder of its own.
 // Why: much of the earlier steps' time is one crate's, or a test's that sleeps; on two cores this saves minutes.
-const AHEAD: &[Ahead] =
-    &[("loom", loom::ahead), ("asan", asan::ahead), ("shuttle", shuttle::ahead)];
+const AHEAD: &[Ahead] = &[
+    ("interop", interop::ahead),
+    ("loom", loom::ahead),
+    ("asan", asan::ahead),
+    ("shuttle", shuttle::ahead),
+];
 
 /// Runs all steps, or those named in `args`, and ends with `N passed, M failed, K skipped`.
 pub(crate) fn run(args: &[String]) -> Outcome {

@@ -7,6 +7,7 @@
 mod servers;
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::outcome::{Outcome, Tally, Trouble, must_have_everything};
 use crate::{packages, sh};
@@ -37,13 +38,23 @@ fn test(chosen: &[&str]) -> Outcome {
         installed => installed?,
     }
     let alone = nothing_brings_a_second_runtime()?;
-    let manifest = sh::root().join("interop/Cargo.toml");
-    let mut command = sh::cargo(["test", "--no-fail-fast", "--manifest-path"]);
-    command.arg(manifest).args(chosen).env("CARGO_TARGET_DIR", sh::target_dir("interop"));
+    let mut command = tests(chosen);
     let (postgres, redis) = (Postgres::start()?, Redis::start()?);
     command.envs(postgres.as_ref().map(|server| ("FILCH_POSTGRES", server.url())));
     command.envs(redis.as_ref().map(|server| ("FILCH_REDIS", server.url())));
     Ok(sh::test(&mut command, &[])? + alone)
+}
+
+/// All of it, to be built while other steps wait.
+pub(crate) fn ahead() -> Result<Command, Trouble> {
+    Ok(tests(ALL))
+}
+
+fn tests(chosen: &[&str]) -> Command {
+    let manifest = sh::root().join("interop/Cargo.toml");
+    let mut command = sh::cargo(["test", "--no-fail-fast", "--manifest-path"]);
+    command.arg(manifest).args(chosen).env("CARGO_TARGET_DIR", sh::target_dir("interop"));
+    command
 }
 
 /// Examples whose manifest says so have no tokio runtime in their dependency tree.

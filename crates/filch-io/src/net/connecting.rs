@@ -10,15 +10,26 @@ pub(super) async fn connect<T: AsSource>(source: &Source<T>, address: &SockAddr)
 where
     for<'a> SockRef<'a>: From<&'a T>,
 {
-    match SockRef::from(source.io()).connect(address) {
-        Ok(()) => Ok(()),
-        // An interrupted connect goes on in the kernel, like one that does not block.
-        Err(error) if is_in_progress(&error) || error.kind() == ErrorKind::Interrupted => {
-            // Registered after the call: a socket that is not connecting yet reports that it is hung up.
-            source.register()?;
-            source.run(Direction::Write, |io| is_connected(&SockRef::from(io))).await
+    if begin(&SockRef::from(source.io()), address)? {
+        return Ok(());
+    }
+    // Registered after the call: a socket that is not connecting yet reports that it is hung up.
+    source.register()?;
+    source.run(Direction::Write, |io| is_connected(&SockRef::from(io))).await
+}
+
+/// Asks for a connection; `false` while it is being made.
+fn begin(socket: &SockRef<'_>, address: &SockAddr) -> Result<bool> {
+    let mut was_interrupted = false;
+    loop {
+        match socket.connect(address) {
+            Ok(()) => return Ok(true),
+            // Asked again: an interrupted call may have begun, which the next one says, or may have done nothing.
+            Err(error) if error.kind() == ErrorKind::Interrupted => was_interrupted = true,
+            Err(error) if is_in_progress(&error) => return Ok(false),
+            Err(error) if was_interrupted && is_begun(&error) => return Ok(false),
+            Err(error) => return Err(error),
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -38,7 +49,21 @@ fn is_in_progress(error: &Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
 }
 
+/// Whether an earlier call has made the connection, or is about to.
+#[cfg(unix)]
+fn is_begun(error: &Error) -> bool {
+    use rustix::io::Errno;
+    let errno = error.raw_os_error();
+    errno == Some(Errno::ALREADY.raw_os_error()) || errno == Some(Errno::ISCONN.raw_os_error())
+}
+
 #[cfg(not(unix))]
 fn is_in_progress(error: &Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
+}
+
+/// No call is interrupted there.
+#[cfg(not(unix))]
+fn is_begun(_: &Error) -> bool {
+    false
 }

@@ -19,9 +19,8 @@ use std::process::Stdio;
 
 /// Waits of a driver, of a timer, of `std`.
 const WAITS: &str = "epoll_wait,epoll_pwait,epoll_pwait2,poll,ppoll,clock_nanosleep";
-/// Transfers and accepts.
-// Why no `connect`: an interrupted one goes on in the kernel, and one that was left out does not.
-const SOCKETS: &str = "read,write,readv,writev,recvfrom,sendto,recvmsg,sendmsg,accept4";
+/// Transfers and accepts, and what comes before them.
+const SOCKETS: &str = "read,write,readv,writev,recvfrom,sendto,recvmsg,sendmsg,accept4,connect";
 
 /// Runs an ignored test of this binary under `strace`. Each of `met` must have been interrupted, else nothing is shown.
 fn with_interrupted(calls: &str, met: &[&str], driver: &str, program: &str) {
