@@ -83,12 +83,13 @@ impl<F: Future> Gather<F> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<impl Iterator<Item = Result<F::Output, JoinError>> + use<F>> {
-        if let Stage::New(futures, start) = &mut self.stage
-            && !futures.is_empty()
-        {
-            let children = Children::open(self.called_at);
-            let handles = start(&children, std::mem::take(futures));
-            self.stage = Stage::Running(children, handles);
+        match &mut self.stage {
+            Stage::New(futures, start) if !futures.is_empty() => {
+                let children = Children::open(self.called_at);
+                let handles = start(&children, std::mem::take(futures));
+                self.stage = Stage::Running(children, handles);
+            }
+            _ => {}
         }
         let mut handles = Vec::new();
         if let Stage::Running(children, running) = &mut self.stage {
