@@ -32,7 +32,7 @@
 //! | call what blocks, or computes | [`to_thread`], [`compute`], [`runtime::Pool`] |
 //! | wait for time | [`time`] |
 //! | share and signal | [`sync`] |
-//! | talk to the world | [`net`], [`io`], [`fs`], [`signal`] |
+//! | talk to the world | [`net`], [`io`], [`fs`], [`process`], [`signal`] |
 //! | replace a part | [`runtime::Builder::driver`] and its neighbors, [`core`] |
 
 pub use filch_core as core;
