@@ -55,11 +55,7 @@ impl Count {
     /// How many members live. Who sees zero sees all that members have done.
     pub(super) fn len(&self, arrivals: &Arrivals) -> usize {
         // ORDERING: [members] Acquire pairs with `remove`.
-        let counted = value(self.0.load(Acquire));
-        match arrivals {
-            Arrivals::Apart(n_apart) => n_apart.wrapping_add_signed(counted),
-            Arrivals::Counted => counted.unsigned_abs(),
-        }
+        arrivals.less_those_gone(self.0.load(Acquire))
     }
 
     /// As [`len`](Self::len), and from here on the last one to go is told.
@@ -104,11 +100,15 @@ impl Count {
     /// From here on each end is told to an heir. Answers how many ends that will be.
     pub(super) fn bequeath(&self, arrivals: &Arrivals) -> usize {
         // ORDERING: [members] as in `watch`.
-        let counted = value(self.0.fetch_or(IS_INHERITED, AcqRel));
-        match arrivals {
-            Arrivals::Apart(n_apart) => n_apart.wrapping_add_signed(counted),
-            Arrivals::Counted => counted.unsigned_abs(),
-        }
+        arrivals.less_those_gone(self.0.fetch_or(IS_INHERITED, AcqRel))
+    }
+}
+
+impl Arrivals {
+    /// How many live, by the word of the count.
+    fn less_those_gone(&self, word: usize) -> usize {
+        let n_apart = if let Arrivals::Apart(n) = self { *n } else { 0 };
+        n_apart.wrapping_add_signed(value(word))
     }
 }
 

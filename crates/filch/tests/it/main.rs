@@ -3,6 +3,8 @@
 mod bad_input;
 mod broken;
 mod clock;
+#[path = "../shared/drivers.rs"]
+mod drivers;
 mod global;
 #[cfg(target_os = "linux")]
 mod idle;

@@ -1,6 +1,9 @@
 //! What the operating system gives a program: files, processes, signals, standard streams; and its faults.
 
 #[cfg(target_os = "linux")]
+#[path = "../shared/drivers.rs"]
+mod drivers;
+#[cfg(target_os = "linux")]
 #[path = "../shared/random.rs"]
 mod random;
 #[path = "../shared/tools.rs"]
@@ -19,3 +22,5 @@ mod process;
 mod programs;
 mod signals;
 mod stdio;
+#[cfg(target_os = "linux")]
+mod tracer;

@@ -3,6 +3,7 @@
 //!
 //! The programs below are ignored tests, run by the others as children of `strace`.
 
+use crate::tracer::can_trace;
 use crate::watchdog::Watchdog;
 use filch::fs::{self, File};
 use filch::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,21 +53,6 @@ fn with_interrupted(calls: &str, met: &[&str], driver: &str, program: &str) {
     for call in met {
         assert!(counts.contains_key(*call), "no {call} was interrupted, only {counts:?}");
     }
-}
-
-/// A machine without `strace` leaves these tests out, with a note; one that says `CI=true` must have it.
-fn can_trace() -> bool {
-    if env::var_os("ASAN_OPTIONS").is_some() {
-        eprintln!("note: a leak sanitizer cannot work under a tracer; this test did nothing");
-        return false;
-    }
-    let paths = env::var_os("PATH").unwrap_or_default();
-    let there = env::split_paths(&paths).any(|folder| folder.join("strace").is_file());
-    if !there {
-        assert!(env::var("CI").as_deref() != Ok("true"), "CI must have strace");
-        eprintln!("note: no strace; this test did nothing");
-    }
-    there
 }
 
 /// How often each call was interrupted.
