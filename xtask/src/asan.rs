@@ -79,8 +79,7 @@ fn tests(folder: &Path) -> Result<Command, Trouble> {
 
 /// Random load finds what no test thought of; a few seconds already take every path many times.
 fn soak(folder: &Path) -> Result<(), Trouble> {
-    let mut command =
-        sanitized(folder, &["cargo", "run", "--quiet", "--package", "benches", "--bin", "soak"])?;
+    let mut command = sanitized(folder, &["cargo", "run", "--quiet", "--package", "soak"])?;
     sh::run(command.args(["--", "--seconds", "8"]))
 }
 

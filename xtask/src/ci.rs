@@ -146,7 +146,7 @@ fn test() -> Outcome {
 }
 
 fn doc() -> Outcome {
-    let unpublished = ["--exclude", "benches", "--exclude", "xtask"];
+    let unpublished = ["--exclude", "benches", "--exclude", "soak", "--exclude", "xtask"];
     let mut command = sh::cargo(["doc", "--workspace", "--all-features", "--no-deps"]);
     command.args(unpublished);
     sh::run(command.env("RUSTDOCFLAGS", "-D warnings")).map(|()| Tally::NONE)

@@ -4,6 +4,7 @@
 //! An example that serves for ever is driven by a row of [`DRIVEN`] instead.
 //! The examples of a subfolder (`tutorial/`) are for beginners: they must do with the default features, and with a screen.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ struct Example {
 /// Runs them all, however many fail.
 pub(crate) fn check() -> Outcome {
     let examples = examples();
+    build(&examples)?;
     let mut tally = Tally::NONE;
     let mut failed = Vec::new();
     for example in &examples {
@@ -51,6 +53,27 @@ pub(crate) fn check() -> Outcome {
         true => Ok(tally),
         false => Err(Trouble::Failed { tally, why: format!("examples: {}", failed.join(", ")) }),
     }
+}
+
+/// Builds them with as few commands as there are sets of features: those of the beginners, and all.
+fn build(examples: &[Example]) -> Result<(), Trouble> {
+    let packages: BTreeSet<&str> = examples.iter().map(|one| one.package.as_str()).collect();
+    for (package, is_for_beginners) in
+        packages.iter().flat_map(|name| [(*name, true), (*name, false)])
+    {
+        let mut build = sh::cargo(["build", "--quiet", "--package", package]);
+        let chosen = examples
+            .iter()
+            .filter(|one| one.package == package && one.is_for_beginners == is_for_beginners);
+        let names: Vec<&str> = chosen.flat_map(|one| ["--example", &one.name]).collect();
+        if !is_for_beginners {
+            build.arg("--all-features");
+        }
+        if !names.is_empty() {
+            sh::run(build.args(names))?;
+        }
+    }
+    Ok(())
 }
 
 fn examples() -> Vec<Example> {
@@ -86,14 +109,9 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 impl Example {
     fn run(&self) -> Result<(), Trouble> {
-        let args = ["build", "--quiet", "--package", &self.package, "--example", &self.name];
-        let mut build = sh::cargo(args);
         if self.is_for_beginners {
             self.fits_on_a_screen()?;
-        } else {
-            build.arg("--all-features");
         }
-        sh::run(&mut build)?;
         let binary = sh::target_dir("debug").join("examples").join(&self.name);
         match DRIVEN.iter().find(|(name, _)| *name == self.name) {
             Some((_, drive)) => drive(&binary),

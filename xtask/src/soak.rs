@@ -1,4 +1,4 @@
-//! Random load until time is up; the program is `benches/src/bin/soak`.
+//! Random load until time is up; the program is `benches/soak`.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     Ok(Tally { passed: 1, ..Tally::NONE })
 }
 
-/// Half a minute with debug assertions, shared between the two stock drivers and the two loads.
+/// Twenty seconds with debug assertions, shared between the two stock drivers and the two loads.
 pub(crate) fn check() -> Outcome {
     /// Why fewer: both ends and the checks share the machine with nothing optimized.
     const CONNECTIONS: [&str; 6] = ["--", "connections", "--idle", "1000", "--busy", "100"];
@@ -21,13 +21,13 @@ pub(crate) fn check() -> Outcome {
         soak.env("FILCH_DRIVER", "polling");
         soak
     };
-    sh::run(soak().args(["--", "--seconds", "15"]))?;
-    sh::run(polling().args(["--", "--seconds", "5"]))?;
-    sh::run(soak().args(CONNECTIONS).args(["--seconds", "5"]))?;
-    sh::run(polling().args(CONNECTIONS).args(["--seconds", "5"]))?;
+    sh::run(soak().args(["--", "--seconds", "8"]))?;
+    sh::run(polling().args(["--", "--seconds", "4"]))?;
+    sh::run(soak().args(CONNECTIONS).args(["--seconds", "4"]))?;
+    sh::run(polling().args(CONNECTIONS).args(["--seconds", "4"]))?;
     Ok(Tally { passed: 4, ..Tally::NONE })
 }
 
 fn soak() -> Command {
-    sh::cargo(["run", "--quiet", "--package", "benches", "--bin", "soak"])
+    sh::cargo(["run", "--quiet", "--package", "soak"])
 }

@@ -240,7 +240,7 @@ fn a_closed_channel_ends_whatever_its_senders_do() {
         let senders = thread::spawn(move || {
             on_threads(move |_| {
                 for _ in 0..N_ROUNDS {
-                    drop(give_up(sender.send(())));
+                    let _ = give_up(sender.send(()));
                     if block_on(sender.reserve()).map(|permit| permit.send(())).is_err() {
                         block_on(sender.closed());
                         // One that stays: the channel must end without the end of its senders.

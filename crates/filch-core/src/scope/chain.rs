@@ -74,15 +74,20 @@ impl Frame {
     /// same one.
     #[inline]
     pub fn enter<R>(&mut self, fact: Option<&Fact>, poll: impl FnOnce() -> R) -> R {
+        let entered = self.entered(fact);
+        let _restore = Restore(context::replace_entered_frame(Some(NonNull::from(&entered))));
+        poll()
+    }
+
+    // Why not a part of `enter`: that is compiled for each type of what is inside.
+    #[inline]
+    fn entered(&mut self, fact: Option<&Fact>) -> Entered {
         let above = Above { frame: context::entered_frame(), task: context::polled_task() };
         // Why on each poll: the future may have been moved out of what surrounded it, into something else.
         if let Some(kept) = self.0.get_mut() {
             kept.make_known(fact, above);
         }
-        let entered =
-            Entered { frame: std::ptr::from_mut(self), fact: fact.map(std::ptr::from_ref), above };
-        let _restore = Restore(context::replace_entered_frame(Some(NonNull::from(&entered))));
-        poll()
+        Entered { frame: std::ptr::from_mut(self), fact: fact.map(std::ptr::from_ref), above }
     }
 
     /// Whether a scope inside goes on although it is asked to end; then what is inside must be polled further.

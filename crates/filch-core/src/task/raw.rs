@@ -83,7 +83,7 @@ pub(super) struct VTable {
     take_output: unsafe fn(NonNull<Header>, *mut ()),
     /// Where the output is, a `Result<T, JoinError>`; null when it was taken. Join handle only, after completion.
     output: unsafe fn(NonNull<Header>) -> *const (),
-    /// Drops the output. Whoever owns it, once.
+    /// Drops the output, which may panic. Whoever owns it, once.
     drop_output: unsafe fn(NonNull<Header>),
     /// Frees the memory. After the last reference.
     free: unsafe fn(NonNull<Header>),
@@ -99,30 +99,13 @@ impl<F: Future> Cell<F> {
         free: free::<F>,
     };
 
-    /// # Safety
-    /// - The caller has the stage to itself.
-    unsafe fn held(&self) -> Held {
-        // SAFETY: by the contract; it belongs to the stage.
-        self.header.held.with(|held| unsafe { *held })
-    }
-
-    /// Answers what the stage held.
-    ///
-    /// # Safety
-    /// - The caller has the stage to itself.
-    /// - It holds `held`, or the caller takes out or leaves what it holds.
-    unsafe fn replace_held(&self, held: Held) -> Held {
-        // SAFETY: by the contract; it belongs to the stage.
-        self.header.held.with_mut(|before| mem::replace(unsafe { &mut *before }, held))
-    }
-
     /// Drops what the stage holds, in place: a future is pinned, and may be large.
     ///
     /// # Safety
     /// - The caller has the stage to itself.
     unsafe fn clear(&self) {
         // SAFETY: by the contract; what it held is dropped below, once, for it holds nothing from here on.
-        let held = unsafe { self.replace_held(Held::Nothing) };
+        let held = unsafe { self.header.replace_held(Held::Nothing) };
         self.stage.with_mut(|stage| match held {
             // SAFETY: it held the future.
             Held::Future => unsafe { ptr::drop_in_place(stage.cast::<F>()) },
@@ -157,21 +140,7 @@ pub(super) struct Origin {
 /// Makes a task. The caller gets its one runnable and its one join handle.
 pub(super) fn allocate<F: Future>(future: F, origin: Origin) -> NonNull<Header> {
     let cell = Box::new(Cell {
-        header: Header {
-            state: State::new(origin.member, origin.local),
-            vtable: &Cell::<F>::VTABLE,
-            shell: origin.shell,
-            links: UnsafeCell::new(Links::default()),
-            shard: origin.shard,
-            standing: UnsafeCell::new(Standing::default()),
-            held: UnsafeCell::new(Held::Future),
-            parent: IdTail::of(origin.parent),
-            join_waker: UnsafeCell::new(None),
-            id: origin.id,
-            spawned_at: origin.spawned_at,
-            cold: ColdWord::new(origin.name),
-            surroundings: UnsafeCell::new(origin.surroundings),
-        },
+        header: Header::new(origin, &Cell::<F>::VTABLE),
         stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
     });
     NonNull::from(Box::leak(cell)).cast()
@@ -183,7 +152,7 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, waker: &Waker) -> Poll<()> {
     // SAFETY: made by `allocate::<F>` and alive, by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
     // SAFETY: the runnable's holder has the stage to itself.
-    debug_assert_eq!(unsafe { cell.held() }, Held::Future, "a complete task is not polled");
+    debug_assert_eq!(unsafe { cell.header.held() }, Held::Future, "a complete task is not polled");
     let result = cell.stage.with_mut(|stage| {
         // SAFETY: a live task's stage holds its future, and the runnable's holder has it to itself. It is never moved
         // out of its allocation; it is dropped in place.
@@ -216,7 +185,7 @@ unsafe fn finish<F: Future>(cell: &Cell<F>, output: Outcome<F>) {
     // SAFETY: as above; it holds nothing, so nothing is overwritten.
     cell.stage.with_mut(|stage| unsafe { stage.cast::<Outcome<F>>().write(output) });
     // SAFETY: as above; the output is there.
-    unsafe { cell.replace_held(Held::Output) };
+    unsafe { cell.header.replace_held(Held::Output) };
 }
 
 /// # Safety
@@ -238,7 +207,7 @@ unsafe fn take_output<F: Future>(task: NonNull<Header>, target: *mut ()) {
     // SAFETY: by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
     // SAFETY: after completion the stage is the join handle's.
-    if unsafe { cell.replace_held(Held::Nothing) } == Held::Output {
+    if unsafe { cell.header.replace_held(Held::Nothing) } == Held::Output {
         // SAFETY: it held the output, which is moved out once; the target's type is in the contract.
         cell.stage.with(|stage| unsafe {
             *target.cast::<Option<Outcome<F>>>() = Some(stage.cast::<Outcome<F>>().read());
@@ -252,7 +221,7 @@ unsafe fn output<F: Future>(task: NonNull<Header>) -> *const () {
     // SAFETY: by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
     // SAFETY: after completion the stage is the join handle's.
-    let is_there = unsafe { cell.held() } == Held::Output;
+    let is_there = unsafe { cell.header.held() } == Held::Output;
     cell.stage.with(|stage| if is_there { stage.cast() } else { ptr::null() })
 }
 
@@ -262,7 +231,7 @@ unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
     // SAFETY: by the contract.
     let cell = unsafe { task.cast::<Cell<F>>().as_ref() };
     // SAFETY: the stage is the caller's.
-    if unsafe { cell.held() } == Held::Output {
+    if unsafe { cell.header.held() } == Held::Output {
         // SAFETY: as above, and it holds the output.
         cell.stage.with(|stage| match unsafe { &*stage.cast::<Outcome<F>>() } {
             Ok(_) => {}
@@ -270,7 +239,7 @@ unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
         });
     }
     // SAFETY: as above.
-    contain(|| unsafe { cell.clear() });
+    unsafe { cell.clear() };
 }
 
 /// # Safety
@@ -281,6 +250,45 @@ unsafe fn free<F: Future>(task: NonNull<Header>) {
 }
 
 impl Header {
+    // Why not where it is used: that is compiled for each type of future.
+    #[inline]
+    fn new(origin: Origin, vtable: &'static VTable) -> Self {
+        Header {
+            state: State::new(origin.member, origin.local),
+            vtable,
+            shell: origin.shell,
+            links: UnsafeCell::new(Links::default()),
+            shard: origin.shard,
+            standing: UnsafeCell::new(Standing::default()),
+            held: UnsafeCell::new(Held::Future),
+            parent: IdTail::of(origin.parent),
+            join_waker: UnsafeCell::new(None),
+            id: origin.id,
+            spawned_at: origin.spawned_at,
+            cold: ColdWord::new(origin.name),
+            surroundings: UnsafeCell::new(origin.surroundings),
+        }
+    }
+
+    /// # Safety
+    /// - The caller has the stage to itself.
+    #[inline]
+    unsafe fn held(&self) -> Held {
+        // SAFETY: by the contract; it belongs to the stage.
+        self.held.with(|held| unsafe { *held })
+    }
+
+    /// Answers what the stage held.
+    ///
+    /// # Safety
+    /// - The caller has the stage to itself.
+    /// - It holds `held`, or the caller takes out or leaves what it holds.
+    #[inline]
+    unsafe fn replace_held(&self, held: Held) -> Held {
+        // SAFETY: by the contract; it belongs to the stage.
+        self.held.with_mut(|before| mem::replace(unsafe { &mut *before }, held))
+    }
+
     pub(crate) fn id(&self) -> Id {
         self.id
     }
@@ -397,7 +405,7 @@ impl Header {
         let drop_output = || {
             // Why as a part of its poll: who waits in there for tasks in a poll must not wait for this one.
             // SAFETY: without a join handle the output is the completer's.
-            context::with_task(task, || unsafe { (header.vtable.drop_output)(task) });
+            context::with_task(task, || unsafe { Header::drop_output(task) });
         };
         let end_cold = || header.cold.get().into_iter().for_each(Cold::end);
         let completed = header.state.complete(claimed, drop_output, end_cold);
@@ -485,10 +493,11 @@ impl Header {
     }
 
     /// # Safety
-    /// - The caller is the join handle of a complete task.
+    /// - The task is complete or about to be, and its output the caller's.
     pub(super) unsafe fn drop_output(task: NonNull<Header>) {
+        // Why contained here: for each type of output it would be compiled anew.
         // SAFETY: by the contract.
-        unsafe { (task.as_ref().vtable.drop_output)(task) };
+        contain(|| unsafe { (task.as_ref().vtable.drop_output)(task) });
     }
 
     /// # Safety

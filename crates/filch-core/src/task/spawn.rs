@@ -188,6 +188,14 @@ impl Spawn {
         local: bool,
         blocking: bool,
     ) -> (NonNull<Header>, JoinHandle<F::Output>) {
+        let task = allocate(future, self.origin(local, blocking));
+        // SAFETY: the one join handle of a task whose output is `F::Output`.
+        (task, unsafe { JoinHandle::from_raw(task) })
+    }
+
+    // Why not a part of `make`: that is compiled for each type of future.
+    #[inline]
+    fn origin(self, local: bool, blocking: bool) -> Origin {
         let shell = self.runtime.shell();
         let id = context::next_id();
         let parent = context::task_id();
@@ -202,22 +210,8 @@ impl Spawn {
             Ties::MemberOf(surroundings) => (surroundings, true),
             Ties::AdoptedFrom(around) => (adopted_from(&around, self.runtime), true),
         };
-        let task = allocate(
-            future,
-            Origin {
-                shell,
-                shard,
-                id,
-                parent,
-                spawned_at: self.spawned_at,
-                name: self.name,
-                surroundings,
-                member,
-                local,
-            },
-        );
-        // SAFETY: the one join handle of a task whose output is `F::Output`.
-        (task, unsafe { JoinHandle::from_raw(task) })
+        let Spawn { spawned_at, name, .. } = self;
+        Origin { shell, shard, id, parent, spawned_at, name, surroundings, member, local }
     }
 }
 

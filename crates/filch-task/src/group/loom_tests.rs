@@ -42,7 +42,7 @@ fn group() -> Arc<Group> {
 
 /// Lets `n` members in.
 fn admit(group: &Group, n: usize) {
-    (0..n).for_each(|_| assert_eq!(group.enlist(|| None), Phase::Open));
+    (0..n).for_each(|_| assert_eq!(group.enlist(None), Phase::Open));
 }
 
 /// A thread that ends a member after it has done something.
@@ -108,7 +108,7 @@ fn the_last_of_two_members_wakes_who_awaits_the_scope() {
         let members = [end_one(&group, &done), end_one(&group, &done)];
         await_end(&group);
         assert_eq!(done.load(Relaxed), 2);
-        assert_eq!(group.enlist(|| None), Phase::Ended);
+        assert_eq!(group.enlist(None), Phase::Ended);
         members.into_iter().for_each(|member| member.join().unwrap());
     });
 }
@@ -178,7 +178,7 @@ fn who_comes_while_the_group_is_canceled_is_counted_or_turned_away() {
         let coming = thread::spawn({
             let (group, done) = (Arc::clone(&group), Arc::clone(&done));
             move || {
-                let phase = group.enlist(|| None);
+                let phase = group.enlist(None);
                 if phase != Phase::Ended {
                     done.fetch_add(1, Relaxed);
                     group.member_ended();
@@ -190,7 +190,7 @@ fn who_comes_while_the_group_is_canceled_is_counted_or_turned_away() {
         await_end(&group);
         let n_done = done.load(Relaxed);
         assert_eq!(n_done == 0, coming.join().unwrap() == Phase::Ended);
-        assert_eq!(group.enlist(|| None), Phase::Ended);
+        assert_eq!(group.enlist(None), Phase::Ended);
     });
 }
 

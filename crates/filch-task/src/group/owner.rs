@@ -94,28 +94,6 @@ impl<B: Future> Owner<B> {
         *this.progress = Progress::Body;
     }
 
-    /// Rings when the group's time is over.
-    fn watch_the_clock(self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        let this = self.project();
-        if this.group.request().is_urgent() {
-            *this.alarm = None;
-            return;
-        }
-        let grace = this.group.take_grace().and_then(|grace| Instant::now().checked_add(grace));
-        if let Some(at) = grace {
-            if this.alarm.as_ref().is_none_or(|alarm| at < alarm.deadline()) {
-                *this.alarm = Some(sleep_until(at));
-            }
-        }
-        let Some(alarm) = this.alarm else { return };
-        let at = alarm.deadline().into_std();
-        // Of two with the same deadline the outer one reports.
-        if Pin::new(alarm).poll(cx).is_ready() && !scope::is_due_outside(at) {
-            *this.alarm = None;
-            this.group.elapse(&DEADLINE);
-        }
-    }
-
     fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let request = this.group.request();
@@ -159,7 +137,8 @@ impl<B: Future> Future for Owner<B> {
         }
         // Why before the looks: whoever changes something after them wakes this waker.
         self.group.set_owner(cx.waker());
-        self.as_mut().watch_the_clock(cx);
+        let this = self.as_mut().project();
+        watch_the_clock(this.group, this.alarm, cx);
         if matches!(self.progress, Progress::Body) {
             let was_urgent = self.group.request().is_urgent();
             let mut poll = self.as_mut().poll_body(cx);
@@ -177,5 +156,26 @@ impl<B: Future> Future for Owner<B> {
             Progress::Members(Err(payload)) => resume_unwind(payload),
             _ => unreachable!("the body has ended"),
         }
+    }
+}
+
+/// Ends the group when its time is over. Leaves the waker with what rings then.
+fn watch_the_clock(group: &Group, alarm: &mut Option<Sleep>, cx: &mut Context<'_>) {
+    if group.request().is_urgent() {
+        *alarm = None;
+        return;
+    }
+    let grace = group.take_grace().and_then(|grace| Instant::now().checked_add(grace));
+    if let Some(at) = grace {
+        if alarm.as_ref().is_none_or(|alarm| at < alarm.deadline()) {
+            *alarm = Some(sleep_until(at));
+        }
+    }
+    let Some(sleep) = alarm else { return };
+    let at = sleep.deadline().into_std();
+    // Of two with the same deadline the outer one reports.
+    if Pin::new(sleep).poll(cx).is_ready() && !scope::is_due_outside(at) {
+        *alarm = None;
+        group.elapse(&DEADLINE);
     }
 }

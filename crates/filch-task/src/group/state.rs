@@ -183,7 +183,7 @@ impl Group {
         let member = Member::new(future, report);
         let spawn = spawn.member_of(self.inherited(surroundings));
         let (mut prepared, handle) = spawn.prepare(member);
-        match self.enlist(|| Some(handle.abort_handle())) {
+        match self.enlist(Some(handle.abort_handle())) {
             Phase::Open => prepared.start(),
             Phase::Closed => drop(prepared),
             Phase::Dropped => prepared.disown(),
@@ -232,7 +232,7 @@ impl Group {
     }
 
     /// Counts a member in, if any may come.
-    pub(super) fn enlist(&self, member: impl FnOnce() -> Option<AbortHandle>) -> Phase {
+    pub(super) fn enlist(&self, member: Option<AbortHandle>) -> Phase {
         let mut swept = Vec::new();
         let mut state = self.state.lock();
         let phase = state.phase;
@@ -240,7 +240,7 @@ impl Group {
             if state.handles.len() >= state.sweep_at {
                 swept = state.sweep();
             }
-            state.handles.extend(member());
+            state.handles.extend(member);
         }
         if phase.is_awaited() {
             // Why a canceled one as well: what its drop panics with belongs to the group.

@@ -8,7 +8,7 @@
 mod acts;
 mod chance;
 mod connections;
-#[path = "../../descriptors.rs"]
+#[path = "../../src/descriptors.rs"]
 mod descriptors;
 mod ledger;
 
