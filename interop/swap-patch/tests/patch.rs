@@ -68,6 +68,9 @@ filch = {{ git = "{address}" }}
 [patch."{address}"]
 filch-driver = {{ path = "thin-driver" }}
 
+[profile.dev]
+debug = false
+
 [workspace]
 "#
     );
