@@ -59,7 +59,7 @@ fn must_report(binary: &Path, mode: &str, report: &str) -> Result<(), Trouble> {
 
 fn suite(folder: &Path) -> Outcome {
     // Why more than there are processors here: a third of the tests' time is spent waiting.
-    sh::test(&mut tests(folder)?, &["--test-threads=3"])
+    sh::test(&mut tests(folder)?, &["--test-threads=2"])
 }
 
 /// What the sanitizer runs, to be built while other steps wait.

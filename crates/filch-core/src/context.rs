@@ -42,6 +42,8 @@ struct Context {
     number: Cell<usize>,
     ids: Cell<u64>,
     random: Cell<u64>,
+    /// How many tasks have ended here.
+    n_ended: Cell<u32>,
 }
 
 const_thread_local! {
@@ -57,6 +59,7 @@ const_thread_local! {
         number: Cell::new(0),
         ids: Cell::new(0),
         random: Cell::new(0),
+        n_ended: Cell::new(0),
     };
 }
 
@@ -258,6 +261,18 @@ pub(crate) fn request_flush() {
             flush(context);
         }
     });
+}
+
+/// A task has ended on this thread.
+#[inline]
+pub(crate) fn count_ended() {
+    CONTEXT.with(|context| context.n_ended.set(context.n_ended.get().wrapping_add(1)));
+}
+
+/// How many tasks have ended on this thread, of any runtime. Wraps around.
+#[inline]
+pub fn n_ended() -> u32 {
+    CONTEXT.with(|context| context.n_ended.get())
 }
 
 /// Which task is in a poll on this thread.

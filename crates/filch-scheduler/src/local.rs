@@ -18,8 +18,17 @@ pub(crate) struct Remote {
     stealer: Stealer<Runnable>,
     /// The task the worker runs next, or null. Swapped in by the worker, swapped out by it or by a rescuer.
     lifo: CachePadded<AtomicPtr<()>>,
-    /// How many polls the worker has begun. Written by the worker, read by the lookout.
-    n_polls: CachePadded<AtomicU32>,
+    /// What the worker has done. Written by it, read by the lookout.
+    tally: CachePadded<Tally>,
+}
+
+/// Counts that wrap around.
+#[derive(Default)]
+struct Tally {
+    /// Polls begun.
+    n_polls: AtomicU32,
+    /// Tasks that ended there, up to the worker's last look at its pace.
+    n_ended: AtomicU32,
 }
 
 impl Remote {
@@ -29,7 +38,7 @@ impl Remote {
         let remote = Remote {
             stealer: queue.stealer(),
             lifo: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
-            n_polls: CachePadded::new(AtomicU32::new(0)),
+            tally: CachePadded::default(),
         };
         (queue, remote)
     }
@@ -61,12 +70,23 @@ impl Remote {
     /// Worker: a poll begins.
     #[inline]
     pub(crate) fn count_poll(&self) {
-        self.n_polls.store(self.n_polls.load(Relaxed).wrapping_add(1), Relaxed);
+        let n_polls = &self.tally.n_polls;
+        n_polls.store(n_polls.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// Worker: so many tasks have ended on its thread.
+    pub(crate) fn set_ended(&self, n_ended: u32) {
+        self.tally.n_ended.store(n_ended, Relaxed);
     }
 
     /// How many polls have begun.
     pub(crate) fn n_polls(&self) -> u32 {
-        self.n_polls.load(Relaxed)
+        self.tally.n_polls.load(Relaxed)
+    }
+
+    /// How many tasks have ended on the worker's thread.
+    pub(crate) fn n_ended(&self) -> u32 {
+        self.tally.n_ended.load(Relaxed)
     }
 
     /// Whether something waits behind the poll in progress.

@@ -327,6 +327,7 @@ impl Worker {
 
     /// Measures the pace and shares, while somebody is parked and something is queued.
     fn reconsider(&self) {
+        self.remote().set_ended(context::n_ended());
         let pace = &self.pace;
         if self.queue.is_empty() || !self.scheduler.idle.has_parked() {
             pace.interrupt();

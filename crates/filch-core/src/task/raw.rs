@@ -397,6 +397,7 @@ impl Header {
     pub(super) unsafe fn complete(task: NonNull<Header>, claimed: bool) {
         // SAFETY: alive until `complete` below is done.
         let header = unsafe { task.as_ref() };
+        context::count_ended();
         let root = header.shell.registry().remove(task);
         // Why taken out before: afterwards the task may be gone.
         // SAFETY: they belong to the completer.
