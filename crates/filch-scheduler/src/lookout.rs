@@ -8,7 +8,7 @@
 //! - a poll that lasts from one sample to the next with a task in the LIFO slot: the task moves to the injector;
 //! - such a poll with tasks queued here or in the injector, or with nobody in the driver: a parked worker is woken;
 //! - a queue that was not empty in two samples in a row is work that lasts, unless so many tasks ended there in
-//!   between that they must be tiny: a parked worker is woken;
+//!   between that they must be tiny, for some time: a parked worker is woken;
 //! - a driver that nobody turned for some samples, although no poll lasts that long: a parked worker is woken.
 
 use crate::idle::Idle;
@@ -37,6 +37,10 @@ const N_QUIET_SAMPLES: u32 = 8;
 // gain from the second worker.
 const TINY_LIFE: Duration = Duration::from_nanos(500);
 
+/// Tiny tasks that are queued in so many samples in a row last all the same.
+// Why: a queue may grow although most of what is in it is tiny. Where it does not, the wake costs one batch in a hundred.
+const N_TINY_SAMPLES: u32 = 64;
+
 const ASLEEP: u8 = 0;
 const SELDOMLY: u8 = 1;
 const CLOSELY: u8 = 2;
@@ -58,7 +62,8 @@ pub(crate) struct Lookout {
 struct Sample {
     n_polls: u32,
     n_ended: u32,
-    had_waiting: bool,
+    /// In how many samples in a row, up to this one, something was queued.
+    n_waiting: u32,
 }
 
 /// What a worker's sample says beside the one before.
@@ -190,11 +195,12 @@ impl Lookout {
 }
 
 impl Sample {
-    fn of(remote: &Remote) -> Self {
+    /// The one that follows this.
+    fn next(self, remote: &Remote) -> Self {
         Sample {
             n_polls: remote.n_polls(),
             n_ended: remote.n_ended(),
-            had_waiting: remote.has_waiting(),
+            n_waiting: if remote.has_waiting() { self.n_waiting.saturating_add(1) } else { 0 },
         }
     }
 
@@ -202,8 +208,12 @@ impl Sample {
     fn after(self, before: Sample, elapsed: Duration, is_parked: bool) -> Finding {
         let is_stuck = self.n_polls == before.n_polls && !is_parked;
         let is_tiny = elapsed < TINY_LIFE * self.n_ended.wrapping_sub(before.n_ended);
-        let is_there_again = before.had_waiting && !is_tiny;
-        Finding { is_stuck, lasts: self.had_waiting && (is_stuck || is_there_again) }
+        let lasts = match self.n_waiting {
+            0 => false,
+            1 => is_stuck,
+            n => is_stuck || !is_tiny || n % N_TINY_SAMPLES == 0,
+        };
+        Finding { is_stuck, lasts }
     }
 }
 
@@ -230,7 +240,7 @@ fn sample_all(
 ) -> bool {
     let mut found = false;
     for (worker, (remote, sample)) in scheduler.remotes.iter().zip(samples).enumerate() {
-        let before = std::mem::replace(sample, Sample::of(remote));
+        let before = std::mem::replace(sample, sample.next(remote));
         let finding = sample.after(before, elapsed, scheduler.idle.is_parked(worker));
         let is_left = finding.is_stuck && !scheduler.injector.is_empty();
         if finding.is_stuck {
@@ -239,7 +249,7 @@ fn sample_all(
         if is_left || finding.lasts || finding.is_stuck && scheduler.idle.driver_is_free() {
             scheduler.unpark(scheduler.idle.notify_one());
         }
-        found |= sample.had_waiting || is_left;
+        found |= sample.n_waiting > 0 || is_left;
     }
     if unattended.sample(scheduler.lookout.n_turns.load(Relaxed), &scheduler.idle) {
         scheduler.unpark(scheduler.idle.notify_one());
@@ -259,34 +269,34 @@ fn rescue(scheduler: &MultiThread, stuck: &Remote) {
 mod tests {
     use super::*;
 
-    fn sample(n_polls: u32, had_waiting: bool) -> Sample {
-        Sample { n_polls, n_ended: 0, had_waiting }
+    fn sample(n_polls: u32, n_waiting: u32) -> Sample {
+        Sample { n_polls, n_ended: 0, n_waiting }
     }
 
     #[test]
     fn a_worker_that_neither_polls_nor_parks_is_stuck() {
-        assert!(sample(7, false).after(sample(7, false), PERIOD, false).is_stuck);
-        assert!(!sample(7, false).after(sample(7, false), PERIOD, true).is_stuck, "it is parked");
-        assert!(!sample(8, false).after(sample(7, false), PERIOD, false).is_stuck, "it polls");
+        assert!(sample(7, 0).after(sample(7, 0), PERIOD, false).is_stuck);
+        assert!(!sample(7, 0).after(sample(7, 0), PERIOD, true).is_stuck, "it is parked");
+        assert!(!sample(8, 0).after(sample(7, 0), PERIOD, false).is_stuck, "it polls");
     }
 
     #[test]
     fn work_lasts_that_is_there_twice_or_behind_a_stuck_worker() {
-        assert!(sample(8, true).after(sample(7, true), PERIOD, false).lasts);
-        assert!(sample(7, true).after(sample(7, false), PERIOD, false).lasts);
-        assert!(
-            !sample(8, true).after(sample(7, false), PERIOD, false).lasts,
-            "it may be gone soon"
-        );
-        assert!(!sample(8, false).after(sample(7, true), PERIOD, false).lasts, "it is gone");
+        assert!(sample(8, 2).after(sample(7, 1), PERIOD, false).lasts);
+        assert!(sample(7, 1).after(sample(7, 0), PERIOD, false).lasts);
+        assert!(!sample(8, 1).after(sample(7, 0), PERIOD, false).lasts, "it may be gone soon");
+        assert!(!sample(8, 0).after(sample(7, 1), PERIOD, false).lasts, "it is gone");
     }
 
     #[test]
-    fn tasks_that_end_faster_than_they_travel_stay() {
-        let after = |n_ended| Sample { n_ended, ..sample(9000, true) };
-        let lasts = |n_ended| after(n_ended).after(sample(7, true), PERIOD, false).lasts;
-        assert!(!lasts(3000));
-        assert!(lasts(1000));
+    fn tasks_that_end_faster_than_they_travel_stay_for_some_time() {
+        let lasts = |n_ended, n_waiting| {
+            let sample = |n_ended, n| Sample { n_ended, ..sample(n_ended, n) };
+            sample(n_ended, n_waiting).after(sample(0, n_waiting - 1), PERIOD, false).lasts
+        };
+        assert!(!lasts(3000, 2));
+        assert!(lasts(1000, 2));
+        assert!(lasts(3000, N_TINY_SAMPLES), "the queue may be growing");
     }
 
     #[test]
