@@ -58,7 +58,6 @@ fn must_report(binary: &Path, mode: &str, report: &str) -> Result<(), Trouble> {
 }
 
 fn suite(folder: &Path) -> Outcome {
-    // Why more than there are processors here: a third of the tests' time is spent waiting.
     sh::test(&mut tests(folder)?, &["--test-threads=2"])
 }
 

@@ -15,7 +15,7 @@ const WORTH_A_WAKE_NS: u64 = 100_000;
 
 /// What a poll costs more on another worker: its task's lines of memory, and those of whoever made it, travel there and
 /// back.
-// Why: `spawn_join` takes half of that more processor time per task where half of the tasks are stolen.
+// Why: two workers that share the tasks of `spawn_join` take half of that more processor time per task than one.
 const STOLEN_NS: u64 = 500;
 
 /// By which part of itself the estimate moves at most with a reading.

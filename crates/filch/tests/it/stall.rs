@@ -77,6 +77,7 @@ fn time_stolen() -> Duration {
     Duration::from_millis(10) * of_all.unwrap_or(0)
 }
 
+/// As [`time_kept_waiting`], for other threads here.
 fn time_in_run_queues(name: &str) -> Duration {
     let waited = |thread: PathBuf| {
         let is_ours = fs::read_to_string(thread.join("comm")).ok()?.starts_with(name);
