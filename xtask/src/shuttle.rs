@@ -33,6 +33,8 @@ fn tests() -> Command {
     command.args(packages.into_iter().flat_map(|package| ["--package", package]));
     command
         .env("CARGO_TARGET_DIR", sh::target_dir("shuttle"))
+        // Why optimized a little, which the loom models are not: here the programs take more time than the compiler.
+        .env("CARGO_PROFILE_MODEL_OPT_LEVEL", "1")
         .env("RUSTFLAGS", "--cfg filch_shuttle");
     command
 }

@@ -121,8 +121,8 @@ pub(super) fn mem_conn<R: Rt>(rt: &R, scale: f64) -> Report {
 
 /// What the kernel counts as this process's memory.
 fn resident_bytes() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has /proc");
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
-    pages.expect("the second field of statm counts resident pages")
-        * rustix::param::page_size() as f64
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has /proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kib.expect("the line VmRSS counts resident KiB") * 1024.0
 }
