@@ -26,7 +26,7 @@ pub(crate) fn run(_: &[String]) -> Outcome {
     check()
 }
 
-/// Runs the canary, all tests of the published crates but the doc tests, and the soak for a moment.
+/// Runs the canary, all tests of the published crates and of the soak but the doc tests, and the soak for a moment.
 pub(crate) fn check() -> Outcome {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(Trouble::Missing(format!("the sanitizers are set up for {TARGET} only")));
@@ -71,6 +71,8 @@ fn tests(folder: &Path) -> Result<Command, Trouble> {
         sanitized(folder, &["cargo", "test", "--quiet", "--all-features", "--no-fail-fast"])?;
     // Why not the doc tests: each is a program of its own, and their code is that of the unit tests.
     command.args(["--lib", "--tests"]);
+    // Why the soak: its test has it built with what the others need.
+    command.args(["--package", "soak"]);
     for manifest in Manifest::published() {
         command.args(["--package", &manifest.name]);
     }
@@ -79,8 +81,9 @@ fn tests(folder: &Path) -> Result<Command, Trouble> {
 
 /// Random load finds what no test thought of; a few seconds already take every path many times.
 fn soak(folder: &Path) -> Result<(), Trouble> {
-    let mut command = sanitized(folder, &["cargo", "run", "--quiet", "--package", "soak"])?;
-    sh::run(command.args(["--", "--seconds", "8"]))
+    let program = folder.join(TARGET).join("debug/soak");
+    let mut soak = sh::program(&program.to_string_lossy(), ["--seconds", "8"]);
+    sh::run(watchful(&mut soak))
 }
 
 /// A command of the nightly that builds for the sanitizer and runs what it built.
@@ -95,8 +98,13 @@ fn sanitized(folder: &Path, args: &[&str]) -> Result<Command, Trouble> {
         let flags = format!("profile.dev.package.{}.rustflags", manifest.name);
         command.args(["--config", &format!("{flags}=['-Zrandomize-layout']")]);
     }
-    command.env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_init_order=1");
+    watchful(&mut command);
     // Why a quarter: each case takes four times as long, and the step `test` runs them all.
     command.env("PROPTEST_CASES", "64");
     Ok(command)
+}
+
+/// Has the sanitizer look for more than it does by itself.
+fn watchful(command: &mut Command) -> &mut Command {
+    command.env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_init_order=1")
 }

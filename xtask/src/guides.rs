@@ -192,7 +192,7 @@ impl Package {
         // Why this profile: with the dev profile the body of a `#[filch::test]` would not be looked at.
         let mut command = sh::cargo(["check", "--quiet", "--profile", "test"]);
         command.args(target).current_dir(&self.folder);
-        command.env("CARGO_TARGET_DIR", self.folder.join("target"));
+        command.env("CARGO_TARGET_DIR", sh::target_dir("")); // As the README's program.
         match sh::output(&mut command) {
             Ok(_) => Ok(()),
             Err(Trouble::Failed { why, .. } | Trouble::Missing(why)) => Err(why),

@@ -57,7 +57,8 @@ impl QuickStart {
         // Why: the versions that were tested, and no network when they are at hand.
         std::fs::copy(sh::root().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(io)?;
         let mut command = sh::cargo(["run", "--quiet"]);
-        sh::output(command.current_dir(&folder).env("CARGO_TARGET_DIR", folder.join("target")))
+        // Why ours: what it depends on was built there for the examples.
+        sh::output(command.current_dir(&folder).env("CARGO_TARGET_DIR", sh::target_dir("")))
     }
 }
 

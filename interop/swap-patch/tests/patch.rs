@@ -104,7 +104,7 @@ rustix = {{ version = "1", features = ["event"] }}
 
 fn cargo(folder: &Path, arguments: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = folder.join("target");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."); // Where what it depends on is built.
     output(Command::new(cargo).current_dir(folder).env("CARGO_TARGET_DIR", target).args(arguments))
 }
 
