@@ -47,6 +47,9 @@ impl PidFd {
     /// Cancel safe: a dropped future has not reaped it.
     pub(super) async fn wait(&self, keep: bool) -> Result<ExitStatus> {
         let look = |fd: &OwnedFd| look(fd.as_fd(), keep)?.ok_or(ErrorKind::WouldBlock.into());
+        // Why before a look: whoever waits has most often just started the process, which has not ended yet.
+        // Where it is refused, the look that follows may still answer, or says why.
+        let _ = self.source.register();
         self.source.run(Direction::Read, look).await
     }
 
