@@ -40,7 +40,7 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor) -> Result<(), Error> {
     http.http1().timer(FilchTimer::new());
     http.http2().timer(FilchTimer::new());
     let served = http.serve_connection(stream, service_fn(answer)).await;
-    served.map_err(|error| Error::msg(error))
+    served.map_err(Error::msg)
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor) -> Result<(), Error> {

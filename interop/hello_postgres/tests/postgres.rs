@@ -133,7 +133,7 @@ fn a_connection_that_the_server_ends_answers_with_an_error() {
 fn a_wrong_password_is_refused() {
     let Some(url) = peers::postgres() else { return };
     run(async {
-        let error = connect(&url.replace(":filch@", ":wrong@")).await.err().expect("refused");
+        let error = connect(&url.replace(":filch@", ":wrong@")).await.expect_err("refused");
         let error = error.downcast_ref::<tokio_postgres::Error>().expect("of the database");
         assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD));
     });
