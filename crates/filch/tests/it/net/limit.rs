@@ -3,10 +3,15 @@
 use super::runtimes;
 use filch::io::{AsyncReadExt, AsyncWriteExt};
 use filch::net::{self, TcpListener, TcpSocket, TcpStream};
-use std::fs::File;
+use futures_lite::future::poll_once;
+use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::time::Duration;
+use std::{iter, thread};
+
+/// How many descriptors the programs of this file may have.
+const LIMIT: usize = 100;
 
 #[test]
 #[ignore = "the program of `accepting_waits_at_the_descriptor_limit`, which lowers the limit"]
@@ -15,7 +20,10 @@ fn accepts_at_the_limit() {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
             let address = listener.local_addr().expect("bound");
-            let accepting = filch::spawn(async move { listener.accept().await });
+            let mut accepting = Box::pin(async move { listener.accept().await });
+            // Its first look, which takes a descriptor for a moment.
+            assert!(poll_once(&mut accepting).await.is_none(), "there is no client yet");
+            let accepting = filch::spawn(accepting);
             let client = TcpStream::connect(address);
             let stat = File::open("/proc/self/stat").expect("below the limit");
             // Everything that is left but the one the client needs.
@@ -101,14 +109,22 @@ fn serves_at_the_limit() {
 
 /// Every descriptor that is left.
 fn hoard() -> Vec<File> {
-    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+    let is_taken = |number| fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok();
+    let mut hoard = Vec::new();
+    // Why not until the first refusal: an accept holds a number while it looks, also when it finds nobody.
+    while !(0..LIMIT).all(is_taken) {
+        hoard.extend(iter::from_fn(|| File::open("/dev/null").ok()));
+        thread::yield_now();
+    }
+    hoard
 }
 
-/// Runs an ignored test of this file in a process that may have 100 descriptors.
+/// Runs an ignored test of this file in a process that may have [`LIMIT`] descriptors.
 fn run_at_the_limit(test: &str) {
     let program = std::env::current_exe().expect("a test has a path");
-    let script =
-        format!("ulimit -n 100 && exec \"$0\" --ignored --exact net::limit::{test} --nocapture");
+    let script = format!(
+        "ulimit -n {LIMIT} && exec \"$0\" --ignored --exact net::limit::{test} --nocapture"
+    );
     let output =
         Command::new("sh").arg("-c").arg(script).arg(program).output().expect("there is a shell");
     let (stdout, stderr) =
