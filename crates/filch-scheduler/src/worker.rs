@@ -129,14 +129,13 @@ impl Worker {
     }
 
     fn poll(&self, task: Runnable) {
-        context::set_budget(self.scheduler.settings.budget);
         self.poll_within_budget(task);
-        // Why: a task woken by this one continues its work; it runs next, on what is left of the budget.
+        // Why: a task woken by this one continues its work, on what is in the caches.
         for _ in 0..MAX_LIFO_RUN {
             let Some(task) = self.next_lifo() else { break };
             self.poll_within_budget(task);
         }
-        // Why: with its turns or the budget used up, the slot's task queues like any other; left there, it would wait
+        // Why: with its turns used up, the slot's task queues like any other; left there, it would wait
         // for as long as the queue is not empty.
         if let Some(task) = self.remote().take_lifo() {
             self.queue.push(task);
@@ -148,6 +147,7 @@ impl Worker {
         self.remote().count_poll();
         self.until_injector.set(self.until_injector.get().saturating_sub(1));
         self.until_driver.set(self.until_driver.get().saturating_sub(1));
+        context::set_budget(self.scheduler.settings.budget);
         if let Some(again) = task.run() {
             self.queue.push(again);
         }
@@ -156,11 +156,9 @@ impl Worker {
         }
     }
 
-    /// The task in the LIFO slot, unless the budget is used up.
     #[inline]
     fn next_lifo(&self) -> Option<Runnable> {
-        let may_run = coop::has_budget_remaining() && !self.scheduler.is_shutdown();
-        if may_run { self.remote().take_lifo() } else { None }
+        if self.scheduler.is_shutdown() { None } else { self.remote().take_lifo() }
     }
 
     fn own_task(&self) -> Option<Runnable> {

@@ -918,7 +918,9 @@ mod tests {
     use super::*;
     use filch_core::coop::{Budget, has_budget_remaining, with_budget};
     use std::pin::pin;
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::{Wake, Waker};
 
     fn poll<F: Future>(future: F) -> Poll<F::Output> {
         pin!(future).poll(&mut Context::from_waker(Waker::noop()))
@@ -938,6 +940,53 @@ mod tests {
             assert_eq!(poll(receiver.recv()), Poll::Pending);
         });
         assert_eq!(receiver.try_recv(), Ok(2));
+    }
+
+    #[test]
+    fn without_budget_what_would_wait_waits() {
+        let (sender, mut receiver) = channel(1);
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        let mut cx = Context::from_waker(&waker);
+
+        let mut receiving = Box::pin(receiver.recv());
+        with_budget(Budget::new(0), || assert!(receiving.as_mut().poll(&mut cx).is_pending()));
+        assert_eq!(wakes.0.load(Relaxed), 0, "there is nothing to come back for");
+        sender.try_send(1).expect("there is room");
+        assert_eq!(wakes.0.load(Relaxed), 1);
+        with_budget(Budget::new(0), || assert!(receiving.as_mut().poll(&mut cx).is_pending()));
+        assert_eq!(wakes.0.load(Relaxed), 2, "there is a message, so it comes back");
+        drop(receiving);
+
+        let mut sending = Box::pin(sender.send(2));
+        with_budget(Budget::new(0), || {
+            assert!(sending.as_mut().poll(&mut cx).is_pending());
+            assert!(sending.as_mut().poll(&mut cx).is_pending());
+        });
+        assert_eq!(wakes.0.load(Relaxed), 2, "there is no room to come back for");
+        assert_eq!(receiver.try_recv(), Ok(1));
+        assert_eq!(wakes.0.load(Relaxed), 3);
+        with_budget(Budget::new(0), || assert!(sending.as_mut().poll(&mut cx).is_pending()));
+        assert_eq!(wakes.0.load(Relaxed), 4, "the room is there, so it comes back");
+        with_budget(Budget::new(1), || {
+            assert_eq!(sending.as_mut().poll(&mut cx), Poll::Ready(Ok(())));
+            assert!(!has_budget_remaining());
+        });
+        assert_eq!(receiver.try_recv(), Ok(2));
+
+        with_budget(Budget::new(0), || {
+            assert!(pin!(sender.send(3)).poll(&mut cx).is_pending());
+        });
+        assert_eq!(wakes.0.load(Relaxed), 5, "there is room, so it comes back");
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 #![doc = include_str!("README.md")]
 
 use super::error::TryRecvError;
-use super::list::{List, Pop};
-use super::state::{CLOSED, ENDED, State};
+use super::list::{First, List, Pop};
+use super::state::{CLOSED, ENDED};
 use crate::budget;
 use crate::lock::foreign;
 use crate::notify::Notify;
@@ -150,24 +150,6 @@ pub(super) struct Rx<T, const BOUNDED: bool> {
     pub(super) channel: Arc<Channel<T, BOUNDED>>,
 }
 
-/// What the receiver found.
-enum Taken<const BOUNDED: bool> {
-    /// So many messages.
-    Some(usize),
-    /// None, and none will come.
-    End,
-    /// None in this state.
-    None(State<BOUNDED>),
-    /// None: the first one is being written.
-    Busy,
-}
-
-impl<const BOUNDED: bool> Taken<BOUNDED> {
-    fn nothing_in(state: State<BOUNDED>) -> Self {
-        if state.is_final() { Taken::End } else { Taken::None(state) }
-    }
-}
-
 impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
     pub(super) fn close(&mut self) {
         // SAFETY: `&mut Rx` is the receiver.
@@ -183,108 +165,37 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
         unsafe { self.channel.list.len() }
     }
 
-    /// Takes one message.
+    /// Waits for a message, and gives what `take` makes of it, or of `None` if none will come.
     #[inline]
-    fn take_one(&mut self, into: &mut Option<T>) -> Taken<BOUNDED> {
+    fn poll_take<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&List<T, BOUNDED>, Option<First<'_, T>>) -> R,
+    ) -> Poll<R> {
         let list = &self.channel.list;
-        // SAFETY: `&mut Rx` is the receiver.
-        match unsafe { list.look() } {
-            Pop::Message(first) => {
-                // Why first: if the waker of a sender panics, the message is still there.
-                list.turnstile.give_back_before_taking();
-                // SAFETY: as above, and nothing was taken since.
-                *into = Some(unsafe { list.take(first) });
-                Taken::Some(1)
-            }
-            Pop::Empty(state) => Taken::nothing_in(state),
-            Pop::Busy => Taken::Busy,
-        }
-    }
-
-    /// Takes up to `limit` messages. Those that are in the buffer stay there if the waker of a sender panics.
-    #[inline]
-    fn take_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> Taken<BOUNDED> {
-        let list = &self.channel.list;
-        let mut n = 0;
-        let nothing = loop {
-            if n == limit {
-                break Taken::Some(n);
-            }
+        let first = loop {
             // SAFETY: `&mut Rx` is the receiver.
-            match unsafe { list.pop() } {
-                Pop::Message(message) => {
-                    buffer.push(message);
-                    n += 1;
-                }
-                Pop::Empty(state) => break Taken::nothing_in(state),
-                Pop::Busy => break Taken::Busy,
-            }
-        };
-        if n == 0 {
-            return nothing;
-        }
-        list.turnstile.give_back_received(n);
-        Taken::Some(n)
-    }
-
-    /// Looks a few times more, after the message was being written.
-    #[cold]
-    fn take_again(&mut self, take: &mut impl FnMut(&mut Self) -> Taken<BOUNDED>) -> Taken<BOUNDED> {
-        for _ in 0..N_LOOKS {
-            spin_loop();
-            match take(self) {
-                Taken::Busy => {}
-                taken => return taken,
-            }
-        }
-        yield_now(); // The sender's thread may be waiting for this core.
-        take(self)
-    }
-
-    #[inline]
-    fn poll_take(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut take: impl FnMut(&mut Self) -> Taken<BOUNDED>,
-    ) -> Poll<usize> {
-        let budget = ready!(coop::poll_proceed(cx));
-        let n = match take(self) {
-            Taken::Some(n) => n,
-            nothing => ready!(self.poll_take_more(cx, nothing, &mut take)),
-        };
-        budget.made_progress();
-        Poll::Ready(n)
-    }
-
-    /// Waits, if nothing was taken and there may still be something.
-    #[inline(never)] // Why: so that the path of a message that is there stays short.
-    fn poll_take_more(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut taken: Taken<BOUNDED>,
-        take: &mut impl FnMut(&mut Self) -> Taken<BOUNDED>,
-    ) -> Poll<usize> {
-        loop {
-            match taken {
-                Taken::Some(n) => return Poll::Ready(n),
-                Taken::End => return Poll::Ready(0),
-                Taken::None(state) => {
+            match unsafe { look(list) } {
+                Pop::Message(first) => break Some(first),
+                Pop::Empty(state) if state.is_final() => break None,
+                Pop::Empty(state) => {
+                    // Why whatever the budget: with another turn it would wait as well.
                     // SAFETY: `&mut Rx` is the receiver, and found nothing in this state, which is not final.
-                    if unsafe { self.channel.list.turnstile.register(state, cx.waker()) } {
+                    if unsafe { list.turnstile.register(state, cx.waker()) } {
                         return Poll::Pending;
-                    }
-                    taken = take(self); // The state has changed.
+                    } // Else the state has changed.
                 }
-                Taken::Busy => {
-                    taken = self.take_again(take);
-                    if matches!(taken, Taken::Busy) {
-                        // Why not wait: the sender has made its last step on the word, and would not see it.
-                        foreign(|| cx.waker().wake_by_ref());
-                        return Poll::Pending;
-                    }
+                Pop::Busy => {
+                    // Why not wait: the sender has made its last step on the word, and would not see it.
+                    foreign(|| cx.waker().wake_by_ref());
+                    return Poll::Pending;
                 }
             }
-        }
+        };
+        let budget = ready!(coop::poll_proceed(cx));
+        let taken = take(list, first);
+        budget.made_progress();
+        Poll::Ready(taken)
     }
 
     #[inline]
@@ -302,16 +213,16 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
         let list = &self.channel.list;
         // SAFETY: `&mut Rx` is the receiver.
         let first = unsafe { list.first() }?;
-        list.turnstile.give_back_before_taking(); // As in `take_one`.
-        unit.spend();
         // SAFETY: as above, and nothing was taken since.
-        Some(unsafe { list.take(first) })
+        let message = unsafe { take_one(list, first) };
+        unit.spend();
+        Some(message)
     }
 
-    #[inline(never)] // Why: as for `poll_take_more`.
+    #[inline(never)] // Why: so that the path of a message that is there stays short.
     fn poll_recv_slowly(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut received = None;
-        self.poll_take(cx, |rx| rx.take_one(&mut received)).map(|_n| received)
+        // SAFETY: `poll_take` calls it as the receiver.
+        self.poll_take(cx, |list, first| first.map(|first| unsafe { take_one(list, first) }))
     }
 
     pub(super) fn poll_recv_many(
@@ -323,22 +234,96 @@ impl<T, const BOUNDED: bool> Rx<T, BOUNDED> {
         if limit == 0 {
             return Poll::Ready(0);
         }
-        self.poll_take(cx, |rx| rx.take_many(buffer, limit))
+        self.poll_take(cx, |list, first| match first {
+            // SAFETY: `poll_take` calls it as the receiver.
+            Some(first) => unsafe { take_many(list, first, buffer, limit) },
+            None => 0,
+        })
     }
 
     pub(super) fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let mut received = None;
-        let mut take = |rx: &mut Self| rx.take_one(&mut received);
-        let mut taken = take(self);
-        // Why go on: a message behind the one that is being written may have been sent before this call.
-        while let Taken::Busy = taken {
-            taken = self.take_again(&mut take);
-        }
-        match taken {
-            Taken::None(_) => Err(TryRecvError::Empty),
-            _message_or_end => received.ok_or(TryRecvError::Disconnected),
+        let list = &self.channel.list;
+        loop {
+            // SAFETY: `&mut Rx` is the receiver.
+            match unsafe { look(list) } {
+                // SAFETY: as above, and nothing was taken since.
+                Pop::Message(first) => return Ok(unsafe { take_one(list, first) }),
+                Pop::Empty(state) if state.is_final() => return Err(TryRecvError::Disconnected),
+                Pop::Empty(_) => return Err(TryRecvError::Empty),
+                // Why go on: a message behind the one that is being written may have been sent before this call.
+                Pop::Busy => {}
+            }
         }
     }
+}
+
+/// Looks for the first message, and a few times more while it is being written.
+///
+/// # Safety
+/// As for [`List::look`].
+#[inline]
+unsafe fn look<T, const BOUNDED: bool>(list: &List<T, BOUNDED>) -> Pop<First<'_, T>, BOUNDED> {
+    // SAFETY: the caller's promise.
+    match unsafe { list.look() } {
+        // SAFETY: as above.
+        Pop::Busy => unsafe { look_again(list) },
+        found => found,
+    }
+}
+
+/// # Safety
+/// As for [`List::look`].
+#[cold]
+unsafe fn look_again<T, const BOUNDED: bool>(
+    list: &List<T, BOUNDED>,
+) -> Pop<First<'_, T>, BOUNDED> {
+    for _ in 0..N_LOOKS {
+        spin_loop();
+        // SAFETY: the caller's promise.
+        match unsafe { list.look() } {
+            Pop::Busy => {}
+            found => return found,
+        }
+    }
+    yield_now(); // The sender's thread may be waiting for this core.
+    // SAFETY: as above.
+    unsafe { list.look() }
+}
+
+/// Takes one message.
+///
+/// # Safety
+/// As for [`List::take`].
+#[inline]
+unsafe fn take_one<T, const BOUNDED: bool>(list: &List<T, BOUNDED>, first: First<'_, T>) -> T {
+    list.turnstile.give_back_before_taking(); // Why first: if the waker of a sender panics, the message is still there.
+    // SAFETY: the caller's promise.
+    unsafe { list.take(first) }
+}
+
+/// Takes up to `limit` messages, at least one. Those that are in the buffer stay there if the waker of a sender panics.
+///
+/// # Safety
+/// As for [`List::take`].
+#[inline]
+unsafe fn take_many<T, const BOUNDED: bool>(
+    list: &List<T, BOUNDED>,
+    first: First<'_, T>,
+    buffer: &mut Vec<T>,
+    limit: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    buffer.push(unsafe { list.take(first) });
+    let mut n = 1;
+    while n < limit {
+        // SAFETY: as above.
+        let Some(first) = (unsafe { list.first() }) else { break };
+        // SAFETY: as above; it was seen just now.
+        buffer.push(unsafe { list.take(first) });
+        n += 1;
+    }
+    list.turnstile.give_back_received(n);
+    n
 }
 
 impl<T, const BOUNDED: bool> Drop for Rx<T, BOUNDED> {

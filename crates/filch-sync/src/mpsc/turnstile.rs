@@ -5,7 +5,7 @@
 use super::error::SendError;
 use super::state::{CLOSED, ENDED, MAX_ROOM, ROOM, RX_WAITS, State, TX_WAIT};
 use crate::lock::foreign;
-use crate::wait_queue::{End, Entry, Grant, Locked, Seat, WaitQueue, Waitable, Waiter};
+use crate::wait_queue::{End, Entry, Grant, Locked, Seat, Status, WaitQueue, Waitable, Waiter};
 use filch_core::coop;
 use filch_core::sys::cell::UnsafeCell;
 use filch_core::sys::sync::atomic::{AtomicU64, Ordering, Ordering::*};
@@ -294,6 +294,11 @@ impl<const BOUNDED: bool> Turnstile<BOUNDED> {
             let taken = n.min(self.free_room(state));
             let waits = if taken < n { waits } else { 0 };
             let next = (state.0 + taken as u64 * ROOM) | waits;
+            if next == state.0 {
+                // Why no step: nothing was asked, or `TX_WAIT` is set. That changes under the lock only, so whoever gives
+                // room back that is not seen here finds it, and comes for the lock.
+                return Some(taken);
+            }
             // ORDERING: [room] who takes room sees what was done before it was given back.
             match self.word.compare_exchange_weak(state.0, next, AcqRel, Acquire) {
                 Ok(_) => return Some(taken),
@@ -342,6 +347,14 @@ pin_project! {
 }
 
 impl TakeRoom<'_> {
+    /// Whether there is nothing for it, by what can be seen without the lock.
+    fn must_wait(&self) -> bool {
+        match &self.waiter {
+            Some(waiter) => waiter.status() == Status::Waiting,
+            None => self.turnstile.admits(self.turnstile.state(), self.n) == Err(Refusal::Full),
+        }
+    }
+
     #[cold]
     fn poll_queued(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
         let mut this = self.project();
@@ -359,13 +372,16 @@ impl Future for TakeRoom<'_> {
 
     #[inline(never)] // Why: so that `Sender::send`, which seldom gets here, stays short.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let budget = ready!(coop::poll_proceed(cx));
+        // Why whatever the budget: with another turn it would wait as well.
+        let unit = if self.must_wait() { None } else { Some(ready!(coop::poll_proceed(cx))) };
         let taken = if self.waiter.is_none() && self.turnstile.try_take_room(self.n).is_ok() {
             Ok(())
         } else {
             ready!(self.poll_queued(cx))
         };
-        budget.made_progress();
+        if let Some(unit) = unit {
+            unit.made_progress();
+        }
         Poll::Ready(taken)
     }
 }

@@ -3,7 +3,7 @@
 use crate::tools::{Hand, Witness, current_thread, eventually, on_each_flavor, workers};
 use crate::watchdog::Watchdog;
 use filch::spawn;
-use filch::sync::oneshot;
+use filch::sync::{mpsc, oneshot};
 use filch::task::coop::{consume_budget, cooperative, unconstrained};
 use filch::task::yield_now;
 use std::future::{Future, poll_fn, ready};
@@ -124,6 +124,74 @@ fn the_budget_is_what_the_builder_was_told() {
         runtime.block_on(runtime.spawn(Polls(work, polls.clone()))).expect("it ends");
         assert_eq!(polls.load(SeqCst), 1);
     }
+}
+
+/// The budget of the builder's default.
+const UNITS: usize = 128;
+
+/// Spends the whole budget of a poll.
+async fn spend_all() {
+    for _ in 0..UNITS {
+        consume_budget().await;
+    }
+}
+
+#[test]
+fn a_task_in_the_slot_has_a_budget_of_its_own() {
+    let runtime = workers(1);
+    let turns = Arc::new(Mutex::new(Vec::new()));
+    let note = {
+        let turns = turns.clone();
+        move |turn| turns.lock().expect("no panic under it").push(turn)
+    };
+    let main = runtime.spawn(async move {
+        let queued = spawn({
+            let note = note.clone();
+            async move { note("queued") }
+        });
+        let next = spawn({
+            let note = note.clone();
+            async move {
+                spend_all().await;
+                note("next");
+            }
+        });
+        spend_all().await;
+        note("first");
+        queued.await.expect("it ends");
+        next.await.expect("it ends");
+    });
+    runtime.block_on(main).expect("it ends");
+    assert_eq!(*turns.lock().expect("no panic under it"), ["first", "next", "queued"]);
+}
+
+#[test]
+fn two_tasks_that_wake_each_other_starve_nobody() {
+    on_each_flavor(|runtime| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (there, mut here) = mpsc::channel(1);
+        let (back, mut home) = mpsc::channel(1);
+        let one = {
+            let stop = stop.clone();
+            runtime.spawn(async move {
+                while !stop.load(SeqCst) {
+                    there.send(()).await.expect("the other is there");
+                    home.recv().await.expect("the other is there");
+                }
+            })
+        };
+        let other = runtime.spawn(async move {
+            while here.recv().await.is_some() {
+                if back.send(()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        runtime.block_on(async { spawn(async {}).await.expect("it ends") });
+        stop.store(true, SeqCst);
+        runtime.block_on(one).expect("it ends");
+        runtime.block_on(other).expect("it ends");
+    });
 }
 
 #[test]
