@@ -16,7 +16,7 @@ use filch_core::sys::cell::UnsafeCell;
 use filch_core::sys::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 use filch_core::sys::thread::yield_now;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::task::Waker;
@@ -80,6 +80,8 @@ struct Head<T> {
     block: *mut Block<T>,
 }
 
+// Why in this order: what a sender needs is one cache line, and what the receiver writes with each message is another.
+#[repr(C, align(64))]
 pub(super) struct List<T, const BOUNDED: bool> {
     pub(super) turnstile: Turnstile<BOUNDED>,
     /// The block of the turnstile's position. Written by the sender that links it, read by all.
@@ -87,6 +89,13 @@ pub(super) struct List<T, const BOUNDED: bool> {
     /// The receiver's alone.
     head: UnsafeCell<Head<T>>,
 }
+
+// Models have atomics of another size, and so have other machines.
+#[cfg(all(not(filch_loom), not(filch_shuttle), target_pointer_width = "64"))]
+const _: () = {
+    assert!(mem::offset_of!(List<u8, true>, tail) + 8 == 64, "the sender's part is one line");
+    assert!(mem::offset_of!(List<u8, true>, head) == 64, "the receiver's begins the next");
+};
 
 // SAFETY: messages go from one thread to another, and are never shared.
 unsafe impl<T: Send, const BOUNDED: bool> Send for List<T, BOUNDED> {}

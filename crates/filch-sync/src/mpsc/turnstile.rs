@@ -28,8 +28,6 @@ pub(super) enum Refusal {
     Closed,
 }
 
-// On lines of its own: all senders write it, and the receiver's side of the list must not suffer from that.
-#[repr(C, align(64))]
 pub(super) struct Turnstile<const BOUNDED: bool> {
     /// Whatever two threads may disagree about is decided by a step on this word.
     pub(super) word: AtomicU64,
