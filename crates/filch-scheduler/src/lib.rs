@@ -26,6 +26,7 @@ mod injector;
 mod local;
 mod lookout;
 mod multi_thread;
+mod neighbor;
 mod pace;
 mod sleeper;
 mod spin;

@@ -258,7 +258,7 @@ fn sample_all(
 }
 
 /// Brings out what only a stuck worker can reach.
-fn rescue(scheduler: &MultiThread, stuck: &Remote) {
+pub(crate) fn rescue(scheduler: &MultiThread, stuck: &Remote) {
     scheduler.park().flush_all_timers(); // What it armed before it got stuck is due all the same.
     if let Some(task) = stuck.take_lifo() {
         scheduler.inject(task);

@@ -4,11 +4,14 @@ use crate::hold::Held;
 use crate::hook;
 use crate::idle::Found;
 use crate::local::MAX_LIFO_RUN;
+use crate::lookout;
 use crate::multi_thread::MultiThread;
+use crate::neighbor::Neighbor;
 use crate::pace::Pace;
 use crate::spin::Spin;
 use crossbeam_deque::Worker as Deque;
 use filch_core::seam::{Hint, Limit};
+use filch_core::sys::Instant;
 use filch_core::task::Runnable;
 use filch_core::{RuntimeRef, WakeBatch, context, coop};
 use std::cell::{Cell, RefCell};
@@ -27,6 +30,7 @@ pub(crate) struct Worker {
     queue: Deque<Runnable>,
     pace: Pace,
     spin: RefCell<Spin>,
+    neighbor: RefCell<Neighbor>,
     /// Whether this worker counts as searching.
     is_searching: Cell<bool>,
     /// Whether a turn has queued tasks that were not shared yet: one of them runs at once, so that nothing waits for it.
@@ -77,6 +81,7 @@ impl Worker {
             queue,
             pace: Pace::default(),
             spin: RefCell::default(),
+            neighbor: RefCell::new(Neighbor::of(index, scheduler.remotes.len())),
             is_searching: Cell::new(is_searching),
             has_unshared: Cell::new(false),
             until_injector: Cell::new(scheduler.settings.injector_interval),
@@ -179,6 +184,7 @@ impl Worker {
             return;
         }
         self.until_driver.set(self.scheduler.settings.event_interval);
+        self.help_neighbor();
         let park = self.scheduler.park();
         park.flush_timers(self.index);
         let Some(held) = Held::try_take(park) else { return };
@@ -186,6 +192,21 @@ impl Worker {
         self.scheduler.lookout.count_turn();
         drop(held);
         self.wake_between_polls(wakes);
+    }
+
+    /// Takes some of what waits behind a worker that is stuck, when that may last: nobody else may come for it.
+    fn help_neighbor(&self) {
+        let scheduler = &*self.scheduler;
+        let stuck = self.neighbor.borrow_mut().look(
+            Instant::now(),
+            |worker| scheduler.remotes[worker].n_polls(),
+            |worker| scheduler.idle.is_parked(worker),
+        );
+        let Some(stuck) = stuck.map(|worker| &scheduler.remotes[worker]) else { return };
+        lookout::rescue(scheduler, stuck);
+        if let Some(task) = stuck.steal(&self.queue) {
+            self.queue.push(task);
+        }
     }
 
     /// Looks for a task outside of this worker. Only so many steal at a time; the injector is open to all, because who

@@ -12,8 +12,8 @@ use filch::sync::{Notify, oneshot};
 use filch::task::yield_now;
 use filch::time::sleep;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -171,6 +171,38 @@ fn a_child_starts_soon_when_the_other_worker_becomes_idle_afterwards() {
         has_begun.await.expect("it begins");
     };
     check(20, SOON, OTHER_IS_BUSY + SOON, move || stall(1, other_is_busy()));
+}
+
+/// Keeps a worker busy with short polls for some time. Returns when it is another worker than the caller's.
+async fn keep_another_busy(time: Duration) {
+    let worker = Arc::new(Mutex::new(None));
+    spawn({
+        let worker = worker.clone();
+        async move {
+            let begin = Instant::now();
+            while begin.elapsed() < time {
+                *worker.lock().expect("no panic under it") = Some(thread::current().id());
+                yield_now().await;
+            }
+        }
+    });
+    let is_another = || {
+        let worker = *worker.lock().expect("no panic under it");
+        worker.is_some_and(|worker| worker != thread::current().id())
+    };
+    while !is_another() {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn children_start_soon_when_the_other_worker_is_never_idle() {
+    check(10, SOON, 2 * SOON, || stall(8, keep_another_busy(2 * BLOCKED)));
+}
+
+#[test]
+fn a_child_in_the_slot_starts_soon_when_the_other_worker_is_never_idle() {
+    check(10, SOON, 2 * SOON, || stall(1, keep_another_busy(2 * BLOCKED)));
 }
 
 #[test]
