@@ -26,8 +26,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 const BELL: u64 = u64::MAX;
 
 /// Events one turn takes. More stay in the kernel until the next turn.
-// Why: 12 kB, within the first-level cache; a server with a thousand ready connections needs one call for them.
-const N_EVENTS: usize = 1024;
+// Why: about as many as a worker polls before its next turn. What a turn takes waits behind one worker, and for as long as
+// the system keeps that one off its processor; what is left in the kernel waits, in its order, for whoever comes first.
+const N_EVENTS: usize = 64;
 
 /// Watches sources by epoll.
 ///
