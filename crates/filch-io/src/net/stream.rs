@@ -20,68 +20,81 @@ pub trait StreamIo: AsSource + Sized {
     fn peer_address(&self) -> Result<Self::Address>;
 }
 
-impl StreamIo for std::net::TcpStream {
-    type Address = std::net::SocketAddr;
+/// The two kinds differ in their addresses.
+macro_rules! stream_io {
+    ($stream:ty, $address:ty) => {
+        impl StreamIo for $stream {
+            type Address = $address;
 
-    fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        Read::read(&mut &*self, buf)
+            fn read(&self, buf: &mut [u8]) -> Result<usize> {
+                transfer::read(self, buf)
+            }
+
+            fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
+                (&mut &*self).read_vectored(bufs)
+            }
+
+            fn write(&self, buf: &[u8]) -> Result<usize> {
+                transfer::write(self, buf)
+            }
+
+            fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> Result<usize> {
+                (&mut &*self).write_vectored(bufs)
+            }
+
+            fn shutdown(&self, how: Shutdown) -> Result<()> {
+                self.shutdown(how)
+            }
+
+            fn local_address(&self) -> Result<Self::Address> {
+                self.local_addr().map(Into::into)
+            }
+
+            fn peer_address(&self) -> Result<Self::Address> {
+                self.peer_addr().map(Into::into)
+            }
+        }
+    };
+}
+
+stream_io!(std::net::TcpStream, std::net::SocketAddr);
+#[cfg(unix)]
+stream_io!(std::os::unix::net::UnixStream, super::unix::SocketAddr);
+
+/// One buffer in, one out, past the C library: its calls are points where a thread can be canceled, and pay for that with
+/// two atomic steps each.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod transfer {
+    use rustix::net::{RecvFlags, SendFlags, recv, send};
+    use std::io::Result;
+    use std::os::fd::AsFd;
+
+    pub(super) fn read(io: impl AsFd, buf: &mut [u8]) -> Result<usize> {
+        let (n, _) = recv(io, buf, RecvFlags::empty())?;
+        Ok(n)
     }
 
-    fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        Read::read_vectored(&mut &*self, bufs)
-    }
-
-    fn write(&self, buf: &[u8]) -> Result<usize> {
-        Write::write(&mut &*self, buf)
-    }
-
-    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> Result<usize> {
-        Write::write_vectored(&mut &*self, bufs)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> Result<()> {
-        self.shutdown(how)
-    }
-
-    fn local_address(&self) -> Result<Self::Address> {
-        self.local_addr()
-    }
-
-    fn peer_address(&self) -> Result<Self::Address> {
-        self.peer_addr()
+    pub(super) fn write(io: impl AsFd, buf: &[u8]) -> Result<usize> {
+        Ok(send(io, buf, SendFlags::NOSIGNAL)?)
     }
 }
 
-#[cfg(unix)]
-impl StreamIo for std::os::unix::net::UnixStream {
-    type Address = super::unix::SocketAddr;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod transfer {
+    use std::io::{Read, Result, Write};
 
-    fn read(&self, buf: &mut [u8]) -> Result<usize> {
-        Read::read(&mut &*self, buf)
+    pub(super) fn read<T>(io: &T, buf: &mut [u8]) -> Result<usize>
+    where
+        for<'a> &'a T: Read,
+    {
+        Read::read(&mut &*io, buf)
     }
 
-    fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
-        Read::read_vectored(&mut &*self, bufs)
-    }
-
-    fn write(&self, buf: &[u8]) -> Result<usize> {
-        Write::write(&mut &*self, buf)
-    }
-
-    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> Result<usize> {
-        Write::write_vectored(&mut &*self, bufs)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> Result<()> {
-        self.shutdown(how)
-    }
-
-    fn local_address(&self) -> Result<Self::Address> {
-        self.local_addr().map(Into::into)
-    }
-
-    fn peer_address(&self) -> Result<Self::Address> {
-        self.peer_addr().map(Into::into)
+    pub(super) fn write<T>(io: &T, buf: &[u8]) -> Result<usize>
+    where
+        for<'a> &'a T: Write,
+    {
+        Write::write(&mut &*io, buf)
     }
 }
 
@@ -115,7 +128,7 @@ pub trait Stream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
         let offered = bufs.iter().map(|buf| buf.len()).sum();
-        self.source().poll_transfer(cx, Direction::Write, offered, |io| io.write_vectored(bufs))
+        self.source().poll_transfer(cx, Direction::Write, offered, |io| write_gathered(io, bufs))
     }
 
     fn poll_close_shared(&self) -> Poll<Result<()>> {
@@ -139,6 +152,26 @@ pub trait Stream {
     }
 
     fn try_write_vectored_shared(&self, bufs: &[IoSlice<'_>]) -> Result<usize> {
-        self.source().try_once(Interest::WRITABLE, |io| io.write_vectored(bufs))
+        self.source().try_once(Interest::WRITABLE, |io| write_gathered(io, bufs))
     }
+}
+
+/// Up to so many bytes in several buffers are put together before they are written.
+// Why: a list of buffers costs the kernel 200 ns more than one buffer does, copying a kilobyte 20.
+const LITTLE: usize = 1024;
+
+/// Writes what lies in several buffers.
+fn write_gathered(io: &impl StreamIo, bufs: &[IoSlice<'_>]) -> Result<usize> {
+    let mut together = [0; LITTLE];
+    let mut room = &mut together[..];
+    if bufs.iter().map(|buf| buf.len()).sum::<usize>() > room.len() {
+        return io.write_vectored(bufs);
+    }
+    for buf in bufs {
+        let (here, rest) = room.split_at_mut(buf.len());
+        here.copy_from_slice(buf);
+        room = rest;
+    }
+    let n = LITTLE - room.len();
+    io.write(&together[..n])
 }

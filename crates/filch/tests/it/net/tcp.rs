@@ -376,6 +376,36 @@ fn vectored_writes_keep_their_order() {
 }
 
 #[test]
+fn vectored_writes_of_any_length_arrive_whole() {
+    on_each(|| async {
+        // Little is put together before it is written, more is not.
+        for lengths in
+            [vec![], vec![0, 0], vec![1024], vec![1000, 24], vec![1000, 25], vec![1, 40_000, 1]]
+        {
+            let (mut client, mut server) = tcp_pair().await;
+            let mut byte = 0_u8;
+            let mut next = || {
+                byte = byte.wrapping_add(1);
+                byte
+            };
+            let parts: Vec<Vec<u8>> = lengths
+                .iter()
+                .map(|length| std::iter::repeat_with(&mut next).take(*length).collect())
+                .collect();
+            let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+            let n = client.write_vectored(&slices).await.expect("there is room");
+            let whole = parts.concat();
+            assert!(n > 0 || whole.is_empty());
+            client.write_all(&whole[n..]).await.expect("the peer reads");
+            drop(client);
+            let mut all = Vec::new();
+            server.read_to_end(&mut all).await.expect("the end comes");
+            assert_eq!(all, whole);
+        }
+    });
+}
+
+#[test]
 fn shutting_down_twice_is_no_error() {
     on_each(|| async {
         let (mut client, mut server) = tcp_pair().await;
