@@ -1,9 +1,9 @@
 //! Polling one future on a thread that is no worker.
 
-use super::RuntimeRef;
+use super::{Roots, RuntimeRef};
 use crate::coop::{self, Budget};
+use crate::sys::sync::atomic::AtomicBool;
 use crate::sys::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sys::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sys::thread::{self, Thread};
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ struct ThreadWaker {
     thread: Thread,
     woken: AtomicBool,
     /// [`Parts::roots`](super::Parts::roots) of the runtime this thread has entered.
-    roots: Option<Arc<AtomicUsize>>,
+    roots: Option<Arc<Roots>>,
 }
 
 impl ThreadWaker {
@@ -29,16 +29,11 @@ impl ThreadWaker {
     }
 
     fn count(&self) {
-        self.roots.iter().for_each(|roots| {
-            roots.fetch_add(1, Relaxed);
-        });
+        self.roots.iter().for_each(|roots| roots.enter());
     }
 
     fn discount(&self) {
-        // ORDERING: [roots] Release: a clock that sees the root gone sees what its poll did.
-        self.roots.iter().for_each(|roots| {
-            roots.fetch_sub(1, Release);
-        });
+        self.roots.iter().for_each(|roots| roots.leave());
     }
 
     /// The future does not run any more: time may jump, if nothing else is left to do.

@@ -7,6 +7,7 @@ mod buffers;
 mod fork;
 mod parts;
 mod root;
+mod roots;
 mod shell;
 
 pub use block_on::block_on_thread;
@@ -15,6 +16,7 @@ pub use fork::forked;
 pub use parts::Parts;
 pub(crate) use root::Root;
 pub use root::{Remains, Unfinished, UnobservedPanic, UnobservedPanics};
+pub use roots::Roots;
 pub use shell::{Access, Shell};
 
 use crate::context::{self, EnterGuard};

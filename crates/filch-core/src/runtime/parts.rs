@@ -1,6 +1,7 @@
 //! What a running runtime consists of.
 
 use super::buffers::TimerBuffers;
+use super::roots::Roots;
 use crate::coop::Budget;
 use crate::seam::{Blocking, Clock, Driver, Park, Scheduler, Timers};
 use crate::sys::sync::atomic::AtomicUsize;
@@ -30,7 +31,7 @@ pub struct Parts {
     /// Timers that have not reached `timers`.
     pub buffers: Arc<TimerBuffers>,
     /// How many threads in `block_on` poll their future or were asked to: while there are any, time does not jump.
-    pub roots: Arc<AtomicUsize>,
+    pub roots: Arc<Roots>,
     /// What a task may consume in one poll.
     pub budget: Budget,
     /// Deadlines are nanoseconds since this moment.

@@ -2,7 +2,7 @@
 //!
 //! Decides how long a turn lasts and when a virtual clock jumps; knows nothing about tasks.
 
-use filch_core::runtime::TimerBuffers;
+use filch_core::runtime::{Roots, TimerBuffers};
 use filch_core::seam::{Blocking, Clock, Driver, Limit, Park, Timers};
 use filch_core::timer::NEVER;
 use filch_core::{RuntimeRef, WakeBatch};
@@ -33,7 +33,7 @@ pub(super) struct DriverPark {
     pub(super) calls_elsewhere: Arc<AtomicUsize>,
     pub(super) buffers: Arc<TimerBuffers>,
     /// Threads in `block_on` whose future is in a poll or about to be.
-    pub(super) roots: Arc<AtomicUsize>,
+    pub(super) roots: Arc<Roots>,
     pub(super) origin: Instant,
     pub(super) is_held: AtomicBool,
     /// When timers fired last, in nanoseconds since the origin. Written by the holder.
@@ -114,8 +114,7 @@ impl DriverPark {
 
     /// Time stands still, so nobody waits for a deadline: it comes by a jump when nothing else is left to do.
     fn turn_virtual(&self, limit: Limit, alone: &dyn Fn() -> bool, wakes: &mut WakeBatch) {
-        // ORDERING: [roots] Acquire pairs with the Release of a root that has parked.
-        if !alone() || self.roots.load(Acquire) != 0 {
+        if !alone() || !self.roots.is_empty() {
             return self.wait(limit, wakes);
         }
         if self.n_calls() != 0 {
@@ -133,13 +132,9 @@ impl DriverPark {
         // Why the time: an event that nobody waits for, or an unpark, ends the wait without waking a task.
         let was_quiet = !has_sources || begin.elapsed() >= QUIET;
         // Why in this order: who ends a blocking call or polls a root has woken a worker before.
-        // ORDERING: [roots] Acquire as above.
-        let is_quiet = was_quiet
-            && self.n_calls() == 0
-            && self.roots.load(Acquire) == 0
-            && wakes.is_empty()
-            && alone();
-        if is_quiet && !self.try_jump() {
+        let is_quiet = || was_quiet && self.n_calls() == 0 && wakes.is_empty() && alone();
+        let jumped = self.roots.while_empty(|| is_quiet().then(|| self.try_jump())).flatten();
+        if jumped == Some(false) {
             // Why: this would be asked again at once, and for ever.
             self.wait(shorter(limit, Some(ASK_AGAIN)), wakes);
         }

@@ -7,14 +7,13 @@ use super::pool::Pools;
 use super::report::ShutdownReport;
 use filch_core::RuntimeRef;
 use filch_core::coop::Budget;
-use filch_core::runtime::{Living, Parts, Remains, TimerBuffers, Unfinished};
+use filch_core::runtime::{Living, Parts, Remains, Roots, TimerBuffers, Unfinished};
 use filch_core::seam::{Blocking, Clock, Driver, Park, Scheduler, Timers};
 use filch_core::sys::sync::Mutex;
 use std::future::Future;
 use std::io;
 use std::mem;
 use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
@@ -53,7 +52,7 @@ pub(super) fn wire(chosen: Chosen) -> io::Result<Wired> {
     let compute: Arc<dyn Blocking> = Arc::new(chosen.pools.compute.clone());
     let calls_elsewhere = Arc::new(AtomicUsize::new(0));
     let buffers = Arc::new(TimerBuffers::new(chosen.scheduler.n_workers()));
-    let roots = Arc::new(AtomicUsize::new(0));
+    let roots = Arc::<Roots>::default();
     let park = Arc::new(DriverPark {
         driver: Arc::clone(&chosen.driver),
         timers: Arc::clone(&chosen.timers),
@@ -216,7 +215,7 @@ fn wind_down<W>(
         .map(|parts| (Arc::clone(&parts.scheduler), Arc::clone(&parts.roots)));
     let Some((scheduler, roots)) = scheduler_and_roots else { return Vec::new() };
     // A virtual clock stands still, as while a thread polls its `block_on`, but for the wait; so its grace is exact.
-    roots.fetch_add(1, Relaxed);
+    roots.enter();
     living.sweep();
     if remains.is_settled() {
         return Vec::new();
@@ -225,9 +224,9 @@ fn wind_down<W>(
         let _watching = watch(remains.clone());
         let settled = remains.settled(grace);
         let wait = async {
-            roots.fetch_sub(1, Release); // ORDERING: [roots] a clock that jumps sees what the sweep has armed.
+            roots.leave(); // A clock that jumps sees what the sweep has armed.
             settled.await;
-            roots.fetch_add(1, Relaxed);
+            roots.enter();
         };
         block_on(wait, |wait| scheduler.block_on(wait));
     }
