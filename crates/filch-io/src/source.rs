@@ -16,7 +16,7 @@
 //! close only when no other descriptor can exist: the object was made here and never handed out (`shared`).
 
 use filch_core::coop;
-use filch_core::io::{Direction, Interest, Readiness, Ready, ReadyEvent, Registration};
+use filch_core::io::{Direction, Interest, Ready, ReadyEvent, Registration};
 use filch_core::runtime::RuntimeRef;
 use filch_core::seam::RawSource;
 use filch_core::sys::sync::Mutex;
@@ -212,7 +212,8 @@ impl<T: AsSource> Source<T> {
     }
 
     /// Waits for an event of `interest`; registers at once.
-    pub(crate) fn readiness(&self, interest: Interest) -> Result<Readiness<'_>> {
+    #[cfg(unix)] // For `AsyncFd`.
+    pub(crate) fn readiness(&self, interest: Interest) -> Result<filch_core::io::Readiness<'_>> {
         Ok(self.register()?.readiness(interest))
     }
 

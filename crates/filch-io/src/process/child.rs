@@ -186,6 +186,7 @@ impl Child {
         self.life.process()
     }
 
+    #[cfg(unix)] // For signals.
     pub(super) fn process_mut(&mut self) -> &mut Process {
         self.life.process_mut()
     }
