@@ -8,7 +8,8 @@
 use filch_core::sys::{Duration, Instant};
 
 /// The time between two looks, and the age of a poll that counts as stuck.
-// Why: a look moves a cache line of the neighbor's, which costs both of them 100 ns; a time slice of Linux is 3 ms.
+// Why: a look takes a cache line away that the neighbor writes with each poll; and nothing shorter than a time slice of
+// the system, some milliseconds, is worth it.
 const PERIOD: Duration = Duration::from_millis(1);
 
 /// The worker that is looked after at present.

@@ -194,7 +194,7 @@ impl Worker {
         self.wake_between_polls(wakes);
     }
 
-    /// Takes some of what waits behind a worker that is stuck, when that may last: nobody else may come for it.
+    /// Takes some of what waits behind the neighbor, if that one is stuck: with nobody parked nobody else comes for it.
     fn help_neighbor(&self) {
         let scheduler = &*self.scheduler;
         let stuck = self.neighbor.borrow_mut().look(

@@ -42,9 +42,10 @@ impl Roots {
         self.state.load(Acquire) == 0 // ORDERING: [roots] pairs with `leave`.
     }
 
-    /// Calls `jump` while there is none, and lets none in meanwhile. `None`: there is one, and it was not called.
+    /// Calls `jump` while there is none, and lets none in meanwhile. `None`: there is one, or another jump, and it was
+    /// not called.
     ///
-    /// One thread at a time may be in here. `jump` must not wake anybody.
+    /// `jump` must not [`enter`](Self::enter), nor wake who would: it would wait for itself.
     pub fn while_empty<R>(&self, jump: impl FnOnce() -> R) -> Option<R> {
         /// Lets them in, also when `jump` panics.
         struct LetIn<'a>(&'a AtomicUsize);

@@ -157,7 +157,7 @@ pub trait Stream {
 }
 
 /// Up to so many bytes in several buffers are put together before they are written.
-// Why: a list of buffers costs the kernel 200 ns more than one buffer does, copying a kilobyte 20.
+// Why: for a list of buffers the kernel takes 200 ns more than for one, which is more than copying so little takes.
 const LITTLE: usize = 1024;
 
 /// Writes what lies in several buffers.

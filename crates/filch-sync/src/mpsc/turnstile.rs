@@ -371,14 +371,16 @@ impl Future for TakeRoom<'_> {
     #[inline(never)] // Why: so that `Sender::send`, which seldom gets here, stays short.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Why whatever the budget: with another turn it would wait as well.
-        let unit = if self.must_wait() { None } else { Some(ready!(coop::poll_proceed(cx))) };
+        if !self.must_wait() {
+            drop(ready!(coop::poll_proceed(cx)));
+        }
         let taken = if self.waiter.is_none() && self.turnstile.try_take_room(self.n).is_ok() {
             Ok(())
         } else {
             ready!(self.poll_queued(cx))
         };
-        if let Some(unit) = unit {
-            unit.made_progress();
+        if let Some(unit) = coop::unit() {
+            unit.spend();
         }
         Poll::Ready(taken)
     }
