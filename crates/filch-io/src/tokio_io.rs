@@ -4,6 +4,9 @@
 //! futures-io, so libraries that ask for them take it as it is. tokio is compiled with none of its features: its
 //! traits come without its runtime. [`TokioIo`] carries the traits over for the streams of others, in both directions.
 //!
+//! [`AsyncSeek`] is the exception: it begins a seek in one call and ends it in another, and what lies between needs a
+//! place, which `TokioIo` has. So a file that is to seek for tokio goes in there.
+//!
 //! Do not import the extension traits of both: their methods have the same names.
 
 use crate::io::checked;
@@ -108,6 +111,17 @@ macro_rules! give_tokio_traits {
 }
 
 every_stream!(give_tokio_traits);
+
+/// Has one position only, so there is nothing to keep.
+impl AsyncSeek for crate::io::Empty {
+    fn start_seek(self: Pin<&mut Self>, _: SeekFrom) -> Result<()> {
+        Ok(())
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<u64>> {
+        Poll::Ready(Ok(0))
+    }
+}
 
 /// Reads into what tokio hands out. A foreign reader is shown no uninitialized memory.
 fn poll_read<R: futures_io::AsyncRead + ?Sized>(

@@ -6,6 +6,8 @@ mod orphans;
 mod pipes;
 mod runs;
 mod storm;
+#[cfg(feature = "tokio-io")]
+mod tokio_traits;
 mod trees;
 
 use crate::drivers::{TOO_LONG, in_time, on_each, runtimes};

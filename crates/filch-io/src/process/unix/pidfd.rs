@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 use filch_core::io::{Direction, Interest};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal,
     waitid,
@@ -79,7 +79,9 @@ impl AsFd for PidFd {
 fn look(fd: BorrowedFd<'_>, keep: bool) -> std::result::Result<Option<ExitStatus>, Errno> {
     let mut options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     options.set(WaitIdOptions::NOWAIT, keep);
-    Ok(waitid(WaitId::PidFd(fd), options)?.as_ref().map(exit_status))
+    // Why again after `EINTR`: whoever cleans up takes an error as the end of what can be known, and leaves a zombie.
+    let found = retry_on_intr(|| waitid(WaitId::PidFd(fd), options))?;
+    Ok(found.as_ref().map(exit_status))
 }
 
 /// The status as `wait` gives it: an exit code in the second byte, or a signal in the first, with a bit for a core dump.

@@ -1,4 +1,7 @@
 //! A pipe's end that does not block, and its raw forms.
+//!
+//! A read that came back short does not prove that a pipe is empty: the child may write packets (`O_DIRECT`), one for
+//! each read. So readers meet `WouldBlock` before they wait.
 
 use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 use crate::source::Source;
@@ -38,7 +41,7 @@ impl Pipe {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<Result<usize>> {
-        self.source.poll_transfer(cx, Direction::Read, buf.len(), |mut io| io.read(buf))
+        self.source.poll(cx, Direction::Read, |mut io| io.read(buf))
     }
 
     pub(in crate::process) fn poll_read_vectored(
@@ -46,8 +49,7 @@ impl Pipe {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<Result<usize>> {
-        let room = bufs.iter().map(|buf| buf.len()).sum();
-        self.source.poll_transfer(cx, Direction::Read, room, |mut io| io.read_vectored(bufs))
+        self.source.poll(cx, Direction::Read, |mut io| io.read_vectored(bufs))
     }
 
     pub(in crate::process) fn poll_write(

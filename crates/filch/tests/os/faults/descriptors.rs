@@ -2,10 +2,16 @@
 
 use crate::tools::{current_thread, panic_of};
 use crate::watchdog::run_alone;
+use filch::io::AsyncReadExt;
+use filch::process::Command;
 use filch::runtime::{Builder, Runtime};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use filch::signal::unix::{SignalKind, signal};
+use futures_lite::future::poll_once;
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, wait};
 use std::fs::File;
 use std::io::{Error, Result};
+use std::os::fd::AsFd;
 
 /// Few, so that they are soon used up.
 const LIMIT: u64 = 64;
@@ -41,7 +47,7 @@ fn lower_the_limit() {
 }
 
 fn is_too_many(error: &Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
+    error.raw_os_error() == Some(Errno::MFILE.raw_os_error())
 }
 
 const BUILDERS: [fn() -> Result<Runtime>; 4] = [
@@ -122,6 +128,10 @@ fn works_at_the_limit() {
         assert!(is_too_many(&error), "{error}");
         let error = filch::net::UnixStream::pair().expect_err("no descriptor");
         assert!(is_too_many(&error), "{error}");
+        let error = filch::net::unix::pipe::pipe().expect_err("no descriptor");
+        assert!(is_too_many(&error), "{error}");
+        let error = filch::fs::read("/proc/self/comm").await.expect_err("no descriptor");
+        assert!(is_too_many(&error), "{error}");
         // What needs none goes on.
         filch::time::sleep(filch::time::Duration::from_millis(1)).await;
         assert_eq!(filch::to_thread(|| 1).await, 1);
@@ -136,4 +146,78 @@ fn works_at_the_limit() {
 #[test]
 fn sockets_say_that_no_descriptor_is_left_and_tasks_go_on() {
     run_alone("faults::descriptors::works_at_the_limit", &[]);
+}
+
+#[test]
+#[ignore = "run by a test of this file in a process of its own"]
+fn starts_children_at_the_limit() {
+    let runtime = current_thread();
+    // What the process makes once and keeps is made before.
+    drop(signal(SignalKind::child()).expect("there are descriptors"));
+    lower_the_limit();
+    let mut hoard = Hoard::new();
+    let (mut n_refused, mut n_done) = (0, 0);
+    for n_free in 0..12 {
+        // Without a descriptor of its own a child's end is learned by a signal.
+        let status = runtime.block_on(Command::new("true").status());
+        assert!(status.expect("this needs no descriptor").success());
+        hoard.free(n_free);
+        match runtime.block_on(Command::new("echo").arg("hi").output()) {
+            Ok(output) => {
+                assert_eq!(output.stdout, b"hi\n");
+                n_done += 1;
+            }
+            Err(error) => {
+                assert!(is_too_many(&error), "{error}");
+                assert_eq!(n_done, 0, "it was possible with fewer");
+                n_refused += 1;
+            }
+        }
+        assert_eq!(hoard.fill(), n_free, "nothing is left open");
+        let child = wait(WaitOptions::NOHANG);
+        assert!(matches!(child, Err(Errno::CHILD)), "no child is left: {child:?}");
+    }
+    assert!(n_refused > 0 && n_done > 0);
+}
+
+#[test]
+fn children_are_refused_or_awaited_and_leave_nothing_behind() {
+    run_alone("faults::descriptors::starts_children_at_the_limit", &[]);
+}
+
+/// How many descriptors the `epoll` descriptors of this process watch.
+fn n_watched() -> usize {
+    let infos = std::fs::read_dir("/proc/self/fdinfo").expect("Linux");
+    let infos = infos.flatten().flat_map(|info| std::fs::read_to_string(info.path()));
+    infos.map(|info| info.lines().filter(|line| line.starts_with("tfd:")).count()).sum()
+}
+
+#[test]
+#[ignore = "run by a test of this file in a process of its own"]
+fn drops_sockets_with_copies() {
+    for build in BUILDERS {
+        let runtime = build().expect("there are descriptors");
+        runtime.block_on(async {
+            let before = n_watched();
+            let (mut near, far) = filch::net::UnixStream::pair().expect("below the limit");
+            let copy = near.as_fd().try_clone_to_owned().expect("below the limit");
+            assert!(poll_once(near.read(&mut [0])).await.is_none(), "it waits, so it is watched");
+            assert_eq!(n_watched(), before + 1);
+            drop(near);
+            assert_eq!(n_watched(), before, "the copy is nobody's affair here");
+
+            let (near, _far) = filch::net::UnixStream::pair().expect("below the limit");
+            let near = near.into_std().expect("it is open");
+            let object = filch::io::Async::new(near).expect("a socket can be watched");
+            assert_eq!(n_watched(), before + 1);
+            let near = object.into_inner().expect("it has one");
+            assert_eq!(n_watched(), before, "it left its runtime, and is open");
+            drop((near, copy, far));
+        });
+    }
+}
+
+#[test]
+fn a_dropped_socket_is_watched_no_longer_although_it_has_a_copy() {
+    run_alone("faults::descriptors::drops_sockets_with_copies", &[]);
 }

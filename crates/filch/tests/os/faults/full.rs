@@ -4,6 +4,7 @@ use crate::tools::{current_thread, workers};
 use crate::watchdog::Watchdog;
 use filch::fs::{self, File};
 use filch::io::{self, AsyncBufReadExt, AsyncWriteExt, BufReader, BufStream, BufWriter};
+use filch::net::unix::pipe;
 use filch::process::Command;
 use std::future::Future;
 use std::io::{Error, ErrorKind};
@@ -53,11 +54,32 @@ fn a_buffered_writer_learns_of_a_full_disk_when_its_buffer_is_full_as_well() {
 }
 
 #[test]
+fn a_buffered_writer_learns_that_nobody_reads_when_it_flushes_and_when_it_closes() {
+    on_each(|| async {
+        // A file accepts what it cannot write; a pipe refuses it at once.
+        let broken = || pipe::pipe().expect("there are descriptors").0;
+        let mut writer = BufWriter::new(broken());
+        writer.write_all(b"a little").await.expect("it is in the buffer");
+        let error = writer.flush().await.expect_err("nobody reads");
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        let mut writer = BufWriter::new(broken());
+        writer.write_all(b"a little").await.expect("it is in the buffer");
+        let error = writer.shutdown().await.expect_err("nobody reads");
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
 fn a_copy_to_a_full_disk_fails() {
     on_each(|| async {
         let text = vec![b'x'; 100_000];
         let mut file = full().await;
         let copied = io::copy(&mut &text[..], &mut file).await;
+        expect_full(&copied.expect_err("the disk is full"));
+        // Little is accepted in one piece: only the flush at the end can tell.
+        let copied = io::copy(&mut &b"a little"[..], &mut full().await).await;
+        expect_full(&copied.expect_err("the disk is full"));
+        let copied = io::copy_buf(&mut &b"a little"[..], &mut full().await).await;
         expect_full(&copied.expect_err("the disk is full"));
         let mut lines = BufReader::new(&text[..]).lines();
         let mut file = full().await;

@@ -3,6 +3,7 @@
 //!
 //! The programs below are ignored tests, run by the others as children of `strace`.
 
+use crate::tools::eventually;
 use crate::tracer::can_trace;
 use crate::watchdog::Watchdog;
 use filch::fs::{self, File};
@@ -15,6 +16,7 @@ use filch::time::{Duration, Instant, sleep};
 use std::collections::BTreeMap;
 use std::env;
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -204,6 +206,33 @@ fn processes() {
 fn processes_are_awaited_although_calls_are_interrupted() {
     let calls = format!("{WAITS},read,write,wait4,waitid");
     with_interrupted(&calls, &["waitid"], "epoll", "faults::interrupted::processes");
+}
+
+#[test]
+#[ignore = "run by a test of this file under strace"]
+fn orphans() {
+    on_each(|| async {
+        let start = |command: &mut Command| {
+            let child = command.spawn().expect("it goes on");
+            child.id().expect("its end is not known")
+        };
+        let is_reaped = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
+        // The first one keeps the thread that reaps, so that this one makes enough calls.
+        let (stdin, end) = std::os::unix::net::UnixStream::pair().expect("there are descriptors");
+        let first = start(Command::new("cat").stdin(OwnedFd::from(stdin)));
+        for _ in 0..40 {
+            let pid = start(&mut Command::new("true"));
+            eventually(|| is_reaped(pid));
+        }
+        drop(end);
+        eventually(|| is_reaped(first));
+    });
+}
+
+#[test]
+fn orphans_are_reaped_although_calls_are_interrupted() {
+    let calls = format!("{WAITS},read,write,waitid");
+    with_interrupted(&calls, &["ppoll", "waitid"], "epoll", "faults::interrupted::orphans");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Children whose owners have gone.
 
-use super::{exists, on_each, sh};
+use super::{exists, on_each, runtimes, sh};
 use crate::tools::{eventually, workers};
 use crate::watchdog::{Watchdog, run_alone};
 use filch::io::AsyncReadExt;
 use filch::process::{Child, Command, Stdio};
+use futures_lite::future::poll_once;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -101,6 +102,84 @@ fn a_child_can_be_dropped_without_a_runtime() {
     drop(runtime);
     drop((child, command, end));
     eventually(|| !exists(pid));
+}
+
+/// What of a child was under way when its runtime ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UnderWay {
+    Nothing,
+    AWait,
+    /// And the child went with the task.
+    AWaitOfATask,
+}
+
+#[test]
+fn no_zombie_outlives_the_runtime_and_the_child() {
+    for under_way in [UnderWay::Nothing, UnderWay::AWait, UnderWay::AWaitOfATask] {
+        for kills in [true, false] {
+            for runtime in runtimes() {
+                let _watchdog = Watchdog::new();
+                let (mut command, end) = waiting();
+                let (child, pid) = {
+                    let _entered = runtime.enter();
+                    spawn(command.kill_on_drop(kills))
+                };
+                drop(command);
+                let left = runtime.block_on(wait_a_little(child, under_way));
+                drop(runtime);
+                assert_eq!(left.is_some(), under_way != UnderWay::AWaitOfATask);
+                if left.is_some() {
+                    assert!(exists(pid) && !super::is_zombie(pid), "only its runtime has ended");
+                }
+                drop(left);
+                if !kills {
+                    assert!(
+                        exists(pid) && !super::is_zombie(pid),
+                        "{under_way:?}: nobody ended it"
+                    );
+                    drop(end);
+                }
+                eventually(|| !exists(pid));
+            }
+        }
+    }
+}
+
+/// Hands the child back, unless a task has it.
+async fn wait_a_little(mut child: Child, under_way: UnderWay) -> Option<Child> {
+    match under_way {
+        UnderWay::Nothing => Some(child),
+        UnderWay::AWait => {
+            assert!(poll_once(child.wait()).await.is_none(), "it waits for its input");
+            Some(child)
+        }
+        UnderWay::AWaitOfATask => {
+            let (waits, has_begun) = filch::sync::oneshot::channel();
+            drop(filch::spawn(async move {
+                assert!(poll_once(child.wait()).await.is_none(), "it waits for its input");
+                waits.send(()).expect("it is awaited");
+                child.wait().await
+            }));
+            has_begun.await.expect("the task lives");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_child_that_ended_before_its_runtime_is_reaped_when_it_is_dropped() {
+    for runtime in runtimes() {
+        let _watchdog = Watchdog::new();
+        let (mut command, end) = waiting();
+        let (mut child, pid) = spawn(&mut command);
+        drop(command);
+        runtime.block_on(async { assert!(poll_once(child.wait()).await.is_none()) });
+        drop(runtime);
+        drop(end);
+        eventually(|| super::is_zombie(pid));
+        drop(child);
+        assert!(!exists(pid), "what has ended is reaped at once");
+    }
 }
 
 #[test]

@@ -4,8 +4,11 @@ use super::{on_each, sh};
 use crate::watchdog::run_alone;
 use filch::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use filch::process::{ChildStdin, ChildStdout, Command, Stdio};
+use futures_lite::future::poll_once;
+use rustix::pipe::PipeFlags;
 use std::io::{ErrorKind, IoSlice, Read};
 use std::os::fd::AsRawFd;
+use std::pin::pin;
 
 #[test]
 fn output_gives_what_the_program_wrote_to_both_streams() {
@@ -139,6 +142,25 @@ fn pipes_of_the_standard_library_can_be_taken_over() {
         stdout.read_to_string(&mut text).await.expect("cat writes");
         assert_eq!(text, "hello");
         assert!(child.wait().expect("it is ours").success());
+    });
+}
+
+#[test]
+fn packets_come_one_by_one_and_all_of_them() {
+    on_each(|| async {
+        // What a child may make of its end of a pipe as well: a read gives one packet, however much room it has.
+        let (read, write) = rustix::pipe::pipe_with(PipeFlags::DIRECT).expect("below the limit");
+        let mut stdout = ChildStdout::from_std(read.into()).expect("it is open");
+        let mut buf = [0; 100];
+        let mut reading = pin!(stdout.read(&mut buf));
+        assert!(poll_once(&mut reading).await.is_none(), "it waits, so it is registered");
+        for packet in ["one", "three"] {
+            rustix::io::write(&write, packet.as_bytes()).expect("there is room");
+        }
+        assert_eq!(reading.await.expect("it is open"), 3);
+        assert_eq!(stdout.read(&mut buf).await.expect("it is open"), 5);
+        drop(write);
+        assert_eq!(stdout.read(&mut buf).await.expect("it is open"), 0);
     });
 }
 

@@ -118,7 +118,7 @@ fn a_descendant_that_holds_the_pipe_is_not_waited_for_beyond_the_timeout() {
     on_each(|| async {
         let begin = Instant::now();
         let tree = || {
-            let mut command = sh("sleep 60 & echo up");
+            let mut command = sh("sleep 1000 & echo up");
             command.kill_tree_on_drop(true);
             run(command)
         };
@@ -145,7 +145,7 @@ fn a_descendant_of_no_tree_is_left_alone() {
 fn a_run_that_is_dropped_ends_its_program() {
     on_each(|| async {
         let (ours, theirs) = UnixStream::pair().expect("below the limit");
-        let mut command = sh("echo $$ >&0; exec sleep 20");
+        let mut command = sh("echo $$ >&0; exec sleep 1000");
         command.stdin(OwnedFd::from(theirs));
         let ours = filch::net::UnixStream::from_std(ours).expect("it is open");
         let mut line = String::new();

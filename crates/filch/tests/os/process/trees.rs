@@ -30,7 +30,7 @@ fn kill_tree_kills_the_descendants() {
                 command.kill_tree_on_drop(true)
             }]
         {
-            let mut command = sh("sleep 20 & echo $!; wait");
+            let mut command = sh("sleep 1000 & echo $!; wait");
             let (mut child, grandchild, stdout) = family(own_group(&mut command)).await;
             assert!(exists(grandchild));
             child.kill_tree().await.expect("it leads its group");
@@ -58,7 +58,7 @@ fn a_tree_that_nobody_asked_for_is_not_known() {
 #[test]
 fn a_dropped_child_takes_its_tree_along() {
     on_each(|| async {
-        let mut command = sh("sleep 20 & echo $!; wait");
+        let mut command = sh("sleep 1000 & echo $!; wait");
         let (child, _, stdout) = family(command.kill_tree_on_drop(true)).await;
         let pid = child.id().expect("its end is not known");
         drop(child);
@@ -70,7 +70,7 @@ fn a_dropped_child_takes_its_tree_along() {
 #[test]
 fn descendants_that_outlive_an_awaited_child_are_still_known() {
     on_each(|| async {
-        let mut command = sh("sleep 20 & echo $!");
+        let mut command = sh("sleep 1000 & echo $!");
         let (mut child, grandchild, stdout) = family(command.kill_tree_on_drop(true)).await;
         let pid = child.id().expect("its end is not known");
         assert!(child.wait().await.expect("it is ours").success());
@@ -87,7 +87,7 @@ fn descendants_that_outlive_an_awaited_child_are_still_known() {
 #[test]
 fn kill_tree_reaches_descendants_of_an_awaited_child() {
     on_each(|| async {
-        let mut command = sh("sleep 20 & echo $!");
+        let mut command = sh("sleep 1000 & echo $!");
         let (mut child, _, stdout) = family(command.kill_tree_on_drop(true)).await;
         assert!(child.wait().await.expect("it is ours").success());
         child.kill_tree().await.expect("it led its group");
@@ -115,7 +115,7 @@ fn a_tree_has_its_grace_until_the_child_has_ended() {
 #[test]
 fn terminate_timeout_reaches_the_tree() {
     on_each(|| async {
-        let mut command = sh("sleep 20 & echo $!; wait");
+        let mut command = sh("sleep 1000 & echo $!; wait");
         let (mut child, _, stdout) = family(command.kill_tree_on_drop(true)).await;
         let status = child.terminate_timeout(super::TOO_LONG).await.expect("it is ours");
         assert_eq!(status.signal(), Some(15));
