@@ -154,7 +154,7 @@ pub trait Driver: Send + Sync + 'static {
 pub struct Capabilities {
     /// Events are reported once per change, without re-arming.
     pub edge: bool,
-    /// The peer's half-close is reported, so that a short read proves an empty buffer.
+    /// The peer's half-close is reported, so that a short read proves an empty buffer, where reads have no other borders.
     pub rdhup: bool,
     /// Waits shorter than a millisecond are kept.
     pub nanosecond_wait: bool,

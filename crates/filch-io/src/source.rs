@@ -127,7 +127,7 @@ impl<T: AsSource> Source<T> {
     /// the readiness up, so the next try, which would only meet `WouldBlock`, is saved.
     ///
     /// Why the capability: when the peer's end is not reported as an event of its own, it may hide behind the data,
-    /// and who waits after a short read would wait for ever.
+    /// and who waits after a short read would wait for ever. Why not with urgent data: a read ends before it.
     pub(crate) fn poll_transfer(
         &self,
         cx: &mut Context<'_>,
@@ -151,6 +151,7 @@ impl<T: AsSource> Source<T> {
                 unit.made_progress();
                 if matches!(result, Ok(n) if 0 < n && n < asked)
                     && registration.capabilities().rdhup
+                    && !seen.ready.is_priority()
                 {
                     registration.clear(seen);
                 }

@@ -51,7 +51,7 @@ macro_rules! every_stream {
         #[cfg(unix)]
         $give! { [] crate::stdio::Stderr: Write }
 
-        $give! { [] crate::fs::File: Read Write }
+        $give! { [] crate::fs::File: Read WriteVectored }
 
         #[cfg(feature = "tls")]
         $give! { [S] crate::tls::TlsStream<S>: Read WriteVectored }
@@ -94,7 +94,7 @@ where
     let asked = room.len();
     // Why not `read`: the kernel comes to the socket sooner this way, by some 80 ns.
     let receive = |io: &S::Io| Ok(recv(io, &mut *room, RecvFlags::empty()).map(|(_, n)| n)?);
-    stream.source().poll_transfer(cx, filch_core::io::Direction::Read, asked, receive)
+    stream.poll_receive(cx, asked, receive)
 }
 
 /// As on Unix, with the memory zeroed first.

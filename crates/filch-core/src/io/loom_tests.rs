@@ -1,6 +1,6 @@
 //! No event is missed by a wait, none reaches the wrong registration, and no waker is lost or leaked.
 
-use super::{Direction, IoSlot, Place, Ready, ReadyEvent, Wait};
+use super::{Direction, Interest, IoSlot, Place, Ready, ReadyEvent, Wait};
 use crate::sys::cell::UnsafeCell;
 use crate::sys::thread;
 use crate::task::JoinHandle;
@@ -64,7 +64,7 @@ fn an_event_is_seen_by_a_wait_or_wakes_it() {
     check(3, || {
         let (slot, sleeper) = (Arc::new(IoSlot::default()), Sleeper::new());
         let event = delivering(&slot, 0);
-        let wait = slot.wait(0, Direction::Read, &sleeper.waker);
+        let wait = slot.wait(0, Interest::READABLE, &sleeper.waker);
         join(event);
         match wait {
             Wait::Ready(event) => assert!(event.ready.is_readable()),
@@ -101,7 +101,7 @@ fn a_task_that_polls_again_misses_no_event() {
     check(3, || {
         let (slot, sleeper) = (Arc::new(IoSlot::default()), Sleeper::new());
         let event = delivering(&slot, 0);
-        let waits = [(); 2].map(|()| slot.wait_polled(0, Direction::Read, &sleeper.waker));
+        let waits = [(); 2].map(|()| slot.wait_polled(0, Interest::READABLE, &sleeper.waker));
         join(event);
         let is_ready = waits.iter().any(|wait| matches!(wait, Wait::Ready(_)));
         assert!(is_ready || sleeper.was_woken(), "an event was missed");
@@ -118,9 +118,9 @@ fn an_event_is_seen_by_a_foreign_wait_or_wakes_it() {
             let event = delivering(&slot, 0);
             let waker = count.waker();
             let wait = if polled {
-                slot.wait_polled(0, Direction::Read, &waker)
+                slot.wait_polled(0, Interest::READABLE, &waker)
             } else {
-                slot.wait(0, Direction::Read, &waker)
+                slot.wait(0, Interest::READABLE, &waker)
             };
             join(event);
             drop(waker);
@@ -142,9 +142,11 @@ fn an_event_reaches_both_waiters() {
         let event = delivering(&slot, 0);
         let second = {
             let (slot, waker) = (slot.clone(), count.waker());
-            thread::spawn(move || matches!(slot.wait(0, Direction::Read, &waker), Wait::Placed(_)))
+            thread::spawn(move || {
+                matches!(slot.wait(0, Interest::READABLE, &waker), Wait::Placed(_))
+            })
         };
-        let is_placed = matches!(slot.wait(0, Direction::Read, &sleeper.waker), Wait::Placed(_));
+        let is_placed = matches!(slot.wait(0, Interest::READABLE, &sleeper.waker), Wait::Placed(_));
         let second_is_placed = second.join().expect("a wait does not panic");
         join(event);
         assert!(!is_placed || sleeper.was_woken(), "an event was missed by the task");
@@ -158,10 +160,10 @@ fn an_event_reaches_both_waiters() {
 fn a_waiter_that_leaves_takes_nobody_with_it() {
     check(2, || {
         let (slot, stays, leaves) = (Arc::new(IoSlot::default()), Count::new(), Count::new());
-        let Wait::Placed(place) = slot.wait(0, Direction::Read, &leaves.waker()) else {
+        let Wait::Placed(place) = slot.wait(0, Interest::READABLE, &leaves.waker()) else {
             panic!("nothing happened yet")
         };
-        let Wait::Placed(_) = slot.wait(0, Direction::Read, &stays.waker()) else {
+        let Wait::Placed(_) = slot.wait(0, Interest::READABLE, &stays.waker()) else {
             panic!("nothing happened yet")
         };
         let event = delivering(&slot, 0);
@@ -186,7 +188,7 @@ fn a_late_event_does_not_reach_the_next_registration() {
                 wakes.wake_all();
             })
         };
-        let wait = slot.wait(0, Direction::Read, &sleeper.waker);
+        let wait = slot.wait(0, Interest::READABLE, &sleeper.waker);
         join(late);
         join(retiring);
         if let Wait::Placed(_) = wait {

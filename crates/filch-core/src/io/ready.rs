@@ -38,6 +38,25 @@ impl Interest {
         self.0 & Self::PRIORITY.0 != 0
     }
 
+    /// Whether this asks for nothing.
+    pub(super) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The part of it that `direction` waits for.
+    pub(super) const fn within(self, direction: Direction) -> Interest {
+        let mask = match direction {
+            Direction::Read => Self::READABLE.0 | Self::PRIORITY.0,
+            Direction::Write => Self::WRITABLE.0,
+        };
+        Interest(self.0 & mask)
+    }
+
+    /// The direction of an interest that is of one.
+    pub(super) const fn direction(self) -> Direction {
+        if self.is_writable() { Direction::Write } else { Direction::Read }
+    }
+
     /// The readiness that answers this interest, hang-ups and errors included.
     pub const fn mask(self) -> Ready {
         let mut ready = Ready::ERROR.0;
@@ -83,7 +102,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The readiness that ends a wait in this direction.
+    /// All readiness that concerns this direction.
     pub const fn mask(self) -> Ready {
         match self {
             Direction::Read => Interest::READABLE.add(Interest::PRIORITY).mask(),

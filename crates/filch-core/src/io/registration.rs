@@ -82,7 +82,7 @@ impl Registration {
         cx: &mut Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<ReadyEvent>> {
-        match self.slot.wait_polled(self.key.generation(), direction, cx.waker()) {
+        match self.slot.wait_polled(self.key.generation(), direction.interest(), cx.waker()) {
             Wait::Ready(event) => Poll::Ready(Ok(event)),
             Wait::Stale => Poll::Ready(Err(runtime_ended())),
             Wait::Placed(_) => match self.rearm(direction.interest()) {
@@ -173,18 +173,20 @@ impl Readiness<'_> {
     ) -> Poll<io::Result<ReadyEvent>> {
         let slot = self.registration.slot;
         let generation = self.registration.key.generation();
+        let interest = self.interest.within(direction);
         let place = match direction {
             Direction::Read => &mut self.read,
             Direction::Write => &mut self.write,
         };
         if let Some(Place::Listed(listed)) = place {
             let event = self.registration.ready(direction)?;
-            if event.ready.is_empty() && slot.still_listed(listed, cx.waker()) {
+            let is_answer = event.ready.intersects(interest.mask());
+            if !is_answer && slot.still_listed(listed, cx.waker()) {
                 return Poll::Pending;
             }
         }
         place.take().into_iter().for_each(|place| slot.leave(place));
-        match slot.wait(generation, direction, cx.waker()) {
+        match slot.wait(generation, interest, cx.waker()) {
             Wait::Ready(event) => Poll::Ready(Ok(event)),
             Wait::Stale => Poll::Ready(Err(runtime_ended())),
             Wait::Placed(found) => {
@@ -200,12 +202,11 @@ impl Future for Readiness<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let directions = [
-            (Direction::Read, this.interest.is_readable() || this.interest.is_priority()),
-            (Direction::Write, this.interest.is_writable()),
-        ];
         let wanted: Ready = this.interest.mask();
-        for (direction, _) in directions.into_iter().filter(|(_, asked)| *asked) {
+        for direction in [Direction::Read, Direction::Write] {
+            if this.interest.within(direction).is_empty() {
+                continue;
+            }
             if let Poll::Ready(result) = this.poll_direction(cx, direction) {
                 return Poll::Ready(
                     result.map(|event| ReadyEvent {

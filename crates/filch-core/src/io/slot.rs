@@ -1,6 +1,6 @@
 #![doc = include_str!("README.md")]
 
-use super::ready::{Direction, Ready};
+use super::ready::{Direction, Interest, Ready};
 use crate::sys::sync::Mutex;
 use crate::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::sync::atomic::{AtomicPtr, AtomicU64};
@@ -142,16 +142,16 @@ impl IoSlot {
         })
     }
 
-    /// Waits for `direction`: puts the waker in place and looks once more.
-    pub(crate) fn wait(&self, generation: u32, direction: Direction, waker: &Waker) -> Wait {
-        self.wait_with(generation, direction, waker, || {
+    /// Waits for `interest`, which is of one direction: puts the waker in place and looks once more.
+    pub(crate) fn wait(&self, generation: u32, interest: Interest, waker: &Waker) -> Wait {
+        self.wait_with(generation, interest, waker, |direction| {
             Place::Listed(self.place_listed(direction, waker))
         })
     }
 
     /// As [`wait`](Self::wait), for a poll function: it never leaves its place, so it takes at most one per waker.
-    pub(crate) fn wait_polled(&self, generation: u32, direction: Direction, waker: &Waker) -> Wait {
-        self.wait_with(generation, direction, waker, || {
+    pub(crate) fn wait_polled(&self, generation: u32, interest: Interest, waker: &Waker) -> Wait {
+        self.wait_with(generation, interest, waker, |direction| {
             self.place_polled(direction, waker);
             Place::UntilEvent
         })
@@ -160,21 +160,24 @@ impl IoSlot {
     fn wait_with(
         &self,
         generation: u32,
-        direction: Direction,
+        interest: Interest,
         waker: &Waker,
-        place_listed: impl FnOnce() -> Place,
+        place_listed: impl FnOnce(Direction) -> Place,
     ) -> Wait {
+        let direction = interest.direction();
+        // Why not all that the direction knows: urgent data alone lets no read go on.
+        let is_answer = |event: &ReadyEvent| event.ready.intersects(interest.mask());
         match self.ready(generation, direction) {
             None => return Wait::Stale,
-            Some(event) if !event.ready.is_empty() => return Wait::Ready(event),
+            Some(event) if is_answer(&event) => return Wait::Ready(event),
             Some(_) => {}
         }
         let place = match waker::task_of(waker) {
             Some(task) if self.place_inline(direction, task.as_ptr(), waker) => Place::UntilEvent,
-            _ => place_listed(),
+            _ => place_listed(direction),
         };
         match self.ready(generation, direction) {
-            Some(event) if event.ready.is_empty() => Wait::Placed(place),
+            Some(event) if !is_answer(&event) => Wait::Placed(place),
             Some(event) => {
                 self.leave(place);
                 Wait::Ready(event)

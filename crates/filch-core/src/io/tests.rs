@@ -1,7 +1,7 @@
 //! Who is woken by an event, and what is left of a waiter.
 
 use super::slots::IoSlots;
-use super::{Direction, IoSlot, Ready, SlotKey};
+use super::{Direction, Interest, IoSlot, Ready, SlotKey};
 use crate::io::slot::{Place, Wait};
 use crate::wake_batch::WakeBatch;
 use std::sync::atomic::AtomicUsize;
@@ -51,7 +51,7 @@ fn polling_again_and_again_takes_one_place() {
     let (slot, count) = (IoSlot::default(), Count::new());
     let waker = waker(&count);
     for _ in 0..100 {
-        placed(slot.wait_polled(0, Direction::Read, &waker));
+        placed(slot.wait_polled(0, Interest::READABLE, &waker));
     }
     assert_eq!(Arc::strong_count(&count), 3, "each poll left a waker");
     deliver(&slot, Ready::READABLE);
@@ -59,12 +59,24 @@ fn polling_again_and_again_takes_one_place() {
 }
 
 #[test]
+fn urgent_data_answers_only_who_asked_for_it() {
+    let (slot, count) = (IoSlot::default(), Count::new());
+    deliver(&slot, Ready::PRIORITY);
+    placed(slot.wait(0, Interest::READABLE, &waker(&count)));
+    assert!(matches!(slot.wait(0, Interest::PRIORITY, &waker(&count)), Wait::Ready(_)));
+    let event = slot.ready(0, Direction::Read).expect("nobody ended it");
+    assert!(event.ready.is_priority(), "who looks sees it");
+    deliver(&slot, Ready::READABLE);
+    assert_eq!(count.n_wakes(), 1);
+}
+
+#[test]
 fn a_hang_up_wakes_both_directions_and_all_their_waiters() {
     let slot = IoSlot::default();
     let counts = [(); 6].map(|()| Count::new());
     for (n, count) in counts.iter().enumerate() {
-        let direction = if n % 2 == 0 { Direction::Read } else { Direction::Write };
-        placed(slot.wait(0, direction, &waker(count)));
+        let interest = if n % 2 == 0 { Interest::READABLE } else { Interest::WRITABLE };
+        placed(slot.wait(0, interest, &waker(count)));
     }
     deliver(&slot, Ready::READ_CLOSED | Ready::WRITE_CLOSED);
     assert_eq!(counts.map(|count| count.n_wakes()), [1; 6]);
@@ -74,8 +86,8 @@ fn a_hang_up_wakes_both_directions_and_all_their_waiters() {
 fn an_event_leaves_the_other_direction_alone() {
     let slot = IoSlot::default();
     let (reader, writer) = (Count::new(), Count::new());
-    placed(slot.wait(0, Direction::Read, &waker(&reader)));
-    placed(slot.wait(0, Direction::Write, &waker(&writer)));
+    placed(slot.wait(0, Interest::READABLE, &waker(&reader)));
+    placed(slot.wait(0, Interest::WRITABLE, &waker(&writer)));
     deliver(&slot, Ready::WRITABLE);
     assert_eq!((reader.n_wakes(), writer.n_wakes()), (0, 1));
     deliver(&slot, Ready::READABLE);
@@ -86,9 +98,9 @@ fn an_event_leaves_the_other_direction_alone() {
 fn a_waiter_that_left_is_not_woken_and_its_place_may_be_taken() {
     let slot = IoSlot::default();
     let (gone, stays) = (Count::new(), Count::new());
-    let place = placed(slot.wait(0, Direction::Read, &waker(&gone)));
+    let place = placed(slot.wait(0, Interest::READABLE, &waker(&gone)));
     slot.leave(place);
-    placed(slot.wait(0, Direction::Read, &waker(&stays)));
+    placed(slot.wait(0, Interest::READABLE, &waker(&stays)));
     assert_eq!(Arc::strong_count(&gone), 1);
     deliver(&slot, Ready::READABLE);
     assert_eq!((gone.n_wakes(), stays.n_wakes()), (0, 1));
@@ -130,7 +142,7 @@ fn the_end_of_all_registrations_wakes_their_waiters_and_frees_their_slots() {
     let count = Count::new();
     let waker = waker(&count);
     for key in keys {
-        placed(slots.slot(key.index()).wait(key.generation(), Direction::Read, &waker));
+        placed(slots.slot(key.index()).wait(key.generation(), Interest::READABLE, &waker));
     }
     let mut wakes = WakeBatch::default();
     slots.retire_all(&mut wakes);
@@ -138,7 +150,7 @@ fn the_end_of_all_registrations_wakes_their_waiters_and_frees_their_slots() {
     assert_eq!(count.n_wakes(), 3);
     for key in keys {
         let slot = slots.slot(key.index());
-        assert!(matches!(slot.wait(key.generation(), Direction::Read, &waker), Wait::Stale));
+        assert!(matches!(slot.wait(key.generation(), Interest::READABLE, &waker), Wait::Stale));
         slots.give_back(key, &mut wakes);
     }
     let mut taken: Vec<u32> = (0..4).map(|_| slots.take().index()).collect();

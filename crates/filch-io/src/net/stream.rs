@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 pub trait StreamIo: AsSource + Sized {
     /// What names an end of it.
     type Address;
+    /// Whether a read that came back short has taken all there was, urgent data aside.
+    const SHORT_READ_EMPTIES: bool;
 
     fn read(&self, buf: &mut [u8]) -> Result<usize>;
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> Result<usize>;
@@ -20,11 +22,12 @@ pub trait StreamIo: AsSource + Sized {
     fn peer_address(&self) -> Result<Self::Address>;
 }
 
-/// The two kinds differ in their addresses.
+/// The two kinds differ in their addresses, and in what ends a read.
 macro_rules! stream_io {
-    ($stream:ty, $address:ty) => {
+    ($stream:ty, $address:ty, $short_read_empties:expr) => {
         impl StreamIo for $stream {
             type Address = $address;
+            const SHORT_READ_EMPTIES: bool = $short_read_empties;
 
             fn read(&self, buf: &mut [u8]) -> Result<usize> {
                 transfer::read(self, buf)
@@ -57,9 +60,10 @@ macro_rules! stream_io {
     };
 }
 
-stream_io!(std::net::TcpStream, std::net::SocketAddr);
+stream_io!(std::net::TcpStream, std::net::SocketAddr, true);
+// Why false: a read ends behind the bytes that came with descriptors or credentials, whatever follows them.
 #[cfg(unix)]
-stream_io!(std::os::unix::net::UnixStream, super::unix::SocketAddr);
+stream_io!(std::os::unix::net::UnixStream, super::unix::SocketAddr, false);
 
 /// One buffer in, one out, past the C library: its calls are points where a thread can be canceled, and pay for that with
 /// two atomic steps each.
@@ -106,7 +110,7 @@ pub trait Stream {
     fn source(&self) -> &Source<Self::Io>;
 
     fn poll_read_shared(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize>> {
-        self.source().poll_transfer(cx, Direction::Read, buf.len(), |io| io.read(buf))
+        self.poll_receive(cx, buf.len(), |io| io.read(buf))
     }
 
     fn poll_read_vectored_shared(
@@ -115,7 +119,21 @@ pub trait Stream {
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<Result<usize>> {
         let room = bufs.iter().map(|buf| buf.len()).sum();
-        self.source().poll_transfer(cx, Direction::Read, room, |io| io.read_vectored(bufs))
+        self.poll_receive(cx, room, |io| io.read_vectored(bufs))
+    }
+
+    /// Tries `receive`, which takes up to `asked` bytes, until it does not answer `WouldBlock`.
+    fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        asked: usize,
+        receive: impl FnMut(&Self::Io) -> Result<usize>,
+    ) -> Poll<Result<usize>> {
+        if Self::Io::SHORT_READ_EMPTIES {
+            self.source().poll_transfer(cx, Direction::Read, asked, receive)
+        } else {
+            self.source().poll(cx, Direction::Read, receive)
+        }
     }
 
     fn poll_write_shared(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {

@@ -3,6 +3,7 @@
 use super::accept::{self, PolledBackoff};
 use super::addr::{ToSocketAddrs, first_of};
 use super::nonblocking::accept_tcp;
+use super::tcp_stream::INTEREST;
 use super::{TcpSocket, TcpStream};
 use crate::source::Source;
 use filch_core::io::Interest;
@@ -86,13 +87,13 @@ impl TcpListener {
     /// Cancel safe: a dropped future has accepted nothing.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = accept::accept(&self.source, accept_tcp).await?;
-        Ok((TcpStream::new(Source::new(stream, Interest::BOTH)), peer))
+        Ok((TcpStream::new(Source::new(stream, INTEREST)), peer))
     }
 
     /// Polls for a connection. Handles dead connections and the descriptor limit as [`accept`](Self::accept) does.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<(TcpStream, SocketAddr)>> {
         let (stream, peer) = ready!(self.backoff.poll_accept(cx, &self.source, accept_tcp))?;
-        Poll::Ready(Ok((TcpStream::new(Source::new(stream, Interest::BOTH)), peer)))
+        Poll::Ready(Ok((TcpStream::new(Source::new(stream, INTEREST)), peer)))
     }
 
     /// The address that is listened on.

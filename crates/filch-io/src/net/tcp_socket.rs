@@ -1,5 +1,6 @@
 //! A TCP socket before it listens or connects.
 
+use super::tcp_stream::INTEREST;
 use super::{TcpListener, TcpStream, connecting, nonblocking};
 use crate::source::Source;
 use filch_core::io::Interest;
@@ -67,7 +68,7 @@ impl TcpSocket {
     /// # Cancel safety
     /// Dropping the future closes the socket.
     pub async fn connect(self, address: SocketAddr) -> Result<TcpStream> {
-        let source = self.source.map(Interest::BOTH, std::net::TcpStream::from);
+        let source = self.source.map(INTEREST, std::net::TcpStream::from);
         connecting::connect(&source, &SockAddr::from(address)).await?;
         Ok(TcpStream::new(source))
     }

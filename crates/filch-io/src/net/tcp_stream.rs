@@ -15,6 +15,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// What streams ask the driver for.
+// Why urgent data, which nobody awaits: a read ends before it, so that a short one does not prove an empty buffer.
+pub(super) const INTEREST: Interest = Interest::BOTH.add(Interest::PRIORITY);
+
 /// A TCP connection.
 ///
 /// It reads and writes through [`AsyncReadExt`](crate::io::AsyncReadExt) and
@@ -56,7 +60,7 @@ impl TcpStream {
     /// When it cannot be made non-blocking.
     pub fn from_std(stream: std::net::TcpStream) -> Result<TcpStream> {
         stream.set_nonblocking(true)?;
-        Ok(TcpStream::new(Source::from_outside(stream, Interest::BOTH)))
+        Ok(TcpStream::new(Source::from_outside(stream, INTEREST)))
     }
 
     /// Gives the stream of the standard library back. It stays non-blocking.

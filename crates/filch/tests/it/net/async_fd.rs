@@ -3,6 +3,8 @@
 use super::{in_time, on_each};
 use filch::io::Interest;
 use filch::io::unix::AsyncFd;
+use filch::runtime::Builder;
+use futures_lite::future::poll_once;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -53,6 +55,30 @@ fn cleared_readiness_waits_for_the_next_event() {
             a.try_io(Interest::READABLE, |mut a| a.read(&mut [0; 9])).expect_err("nothing more");
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
     });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn urgent_data_alone_makes_nothing_readable() {
+    // Why this driver: `polling` takes urgent data for readable.
+    let runtime = Builder::new_current_thread().driver(filch_driver::Epoll::new).build();
+    runtime.expect("the stock parts fit").block_on(in_time(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+        let address = listener.local_addr().expect("it is bound");
+        let peer = std::net::TcpStream::connect(address).expect("the listener lives");
+        let (socket, _) = listener.accept().expect("a client has connected");
+        socket.set_nonblocking(true).expect("an open stream");
+        let socket = AsyncFd::with_interest(socket, Interest::READABLE | Interest::PRIORITY)
+            .expect("a socket can be watched");
+        socket2::SockRef::from(&peer).send_out_of_band(b"!").expect("there is room");
+        let guard = socket.ready(Interest::PRIORITY).await.expect("the driver lives");
+        assert!(guard.ready().is_priority());
+        drop(guard);
+        assert!(poll_once(socket.readable()).await.is_none());
+        (&peer).write_all(b"abc").expect("there is room");
+        let guard = socket.readable().await.expect("the driver lives");
+        assert!(guard.ready().is_readable());
+    }));
 }
 
 #[test]

@@ -137,6 +137,56 @@ fn data_and_end_in_one_edge_are_both_read_through_a_large_buffer() {
 }
 
 #[test]
+fn what_lies_behind_urgent_data_is_read_as_well() {
+    on_each(|| async {
+        let (mut near, mut far) = tcp_pair().await;
+        let mut buf = [0; 100];
+        for _ in 0..20 {
+            let mut waiting = pin!(far.read(&mut buf));
+            assert!(poll_once(&mut waiting).await.is_none(), "it waits, so it is registered");
+            near.write_all(b"before").await.expect("there is room");
+            socket2::SockRef::from(&near).send_out_of_band(b"!").expect("there is room");
+            near.write_all(b"behind").await.expect("there is room");
+            let mut n = in_time(waiting).await.expect("the peer lives");
+            while n < 12 {
+                n += in_time(far.read(&mut buf)).await.expect("the peer lives");
+            }
+            assert_eq!(n, 12);
+        }
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_lies_behind_a_descriptor_that_was_sent_is_read_as_well() {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+    use std::io::IoSlice;
+    on_each(|| async {
+        let (near, mut far) = UnixStream::pair().expect("below the limit");
+        let mut buf = [0; 100];
+        for _ in 0..20 {
+            let mut waiting = pin!(far.read(&mut buf));
+            assert!(poll_once(&mut waiting).await.is_none(), "it waits, so it is registered");
+            for byte in [b"a", b"b", b"c"] {
+                let descriptors = [near.as_fd()];
+                let mut space =
+                    [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+                let mut ancillary = SendAncillaryBuffer::new(&mut space);
+                assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+                let sent =
+                    sendmsg(&near, &[IoSlice::new(byte)], &mut ancillary, SendFlags::empty());
+                assert_eq!(sent.expect("there is room"), 1);
+            }
+            let mut n = in_time(waiting).await.expect("the peer lives");
+            while n < 3 {
+                n += in_time(far.read(&mut buf)).await.expect("the peer lives");
+            }
+            assert_eq!(n, 3);
+        }
+    });
+}
+
+#[test]
 fn a_write_to_a_peer_that_never_reads_can_be_given_up_without_a_loss() {
     on_each(|| async {
         let (mut near, mut far) = small_tcp_pair().await;
