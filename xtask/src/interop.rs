@@ -16,15 +16,22 @@ use servers::{Postgres, Redis};
 /// What the tests drive. `wrk` is not among them: without it, one test says so and does nothing.
 const PROGRAMS: &[&str] = &["curl", "openssl"];
 /// Without them, the tests that want one say so and do nothing.
-const DATABASES: &[&str] = &["postgres", "redis-server"];
+const PEERS: &[&str] =
+    &["gtlsclient", "gtlsserver", "nginx", "postgres", packages::PYTHON_WEBSOCKETS, "redis-server"];
 
-/// Runs the crates named in `args`, or all but the swap stories.
+/// Tests the crates named in `args`, or does all that [`check`] does.
 pub(crate) fn run(args: &[String]) -> Outcome {
+    if args.is_empty() {
+        return check();
+    }
     let chosen: Vec<&str> = args.iter().flat_map(|name| ["--package", name]).collect();
-    test(if chosen.is_empty() { ALL } else { &chosen })
+    test(&chosen)
 }
 
+/// Lints the whole workspace, the swap stories with it, and tests all but those.
 pub(crate) fn check() -> Outcome {
+    let lints = ["--all-targets", "--", "-D", "warnings"];
+    sh::run(cargo("clippy", &["--workspace"]).args(lints))?;
     test(ALL)
 }
 
@@ -33,7 +40,7 @@ const ALL: &[&str] = &["--workspace", "--exclude", "swap-*"];
 
 fn test(chosen: &[&str]) -> Outcome {
     packages::install(PROGRAMS)?;
-    match packages::install(DATABASES) {
+    match packages::install(PEERS) {
         Err(Trouble::Missing(what)) if !must_have_everything() => eprintln!("note: {what}"),
         installed => installed?,
     }
@@ -51,8 +58,15 @@ pub(crate) fn ahead() -> Result<Command, Trouble> {
 }
 
 fn tests(chosen: &[&str]) -> Command {
+    let mut command = cargo("test", chosen);
+    command.arg("--no-fail-fast");
+    command
+}
+
+/// A cargo command on the workspace of these crates.
+fn cargo(name: &str, chosen: &[&str]) -> Command {
     let manifest = sh::root().join("interop/Cargo.toml");
-    let mut command = sh::cargo(["test", "--no-fail-fast", "--manifest-path"]);
+    let mut command = sh::cargo([name, "--manifest-path"]);
     command.arg(manifest).args(chosen).env("CARGO_TARGET_DIR", sh::target_dir("interop"));
     command
 }

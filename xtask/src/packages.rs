@@ -5,13 +5,20 @@ use std::path::PathBuf;
 use crate::outcome::{Outcome, Tally, Trouble};
 use crate::sh;
 
-/// A program and its package.
+/// A program and its package. What is no program is a file, with its whole path.
 type Package = (&'static str, &'static str);
+
+/// The WebSocket library of Debian's Python, which may not be the first Python in `PATH`.
+pub(crate) const PYTHON_WEBSOCKETS: &str = "/usr/lib/python3/dist-packages/websockets/__init__.py";
 
 const PACKAGES: &[Package] = &[
     ("curl", "curl"),
+    ("gtlsclient", "ngtcp2-client"),
+    ("gtlsserver", "ngtcp2-server"),
+    ("nginx", "nginx"),
     ("openssl", "openssl"),
     ("postgres", "postgresql"),
+    (PYTHON_WEBSOCKETS, "python3-websockets"),
     ("redis-server", "redis-server"),
     ("strace", "strace"),
     ("wrk", "wrk"),
@@ -48,11 +55,13 @@ pub(crate) fn install(programs: &[&str]) -> Result<(), Trouble> {
     if missing(programs).is_empty() { Ok(()) } else { Err(Trouble::Missing(hint)) }
 }
 
-/// Where a program lies. Debian keeps those of PostgreSQL out of `PATH`, one folder per version.
+/// Where a program lies. Debian keeps servers out of an ordinary user's `PATH`, and PostgreSQL out of everybody's, in one
+/// folder per version.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
         .chain(versions.map(|version| version.path().join("bin")))
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())

@@ -1,4 +1,5 @@
-//! An HTTPS server: rustls encrypts, hyper speaks HTTP/1.1 or HTTP/2, filch listens. Ctrl-C ends it.
+//! An HTTPS server: rustls encrypts, hyper speaks HTTP/1.1 or HTTP/2, filch listens. Ctrl-C or
+//! SIGTERM ends it.
 //!
 //! ```text
 //! cargo run --release -- cert.pem key.pem 127.0.0.1:8443
@@ -9,7 +10,7 @@
 
 use filch::Error;
 use filch::hyper::{FilchExecutor, FilchTimer};
-use filch::net::{TcpListener, TcpStream};
+use filch::net::{self, TcpListener, TcpStream};
 use filch::time::{Duration, timeout};
 use filch::tls::TlsAcceptor;
 use filch::tls::pki_types::pem::PemObject;
@@ -20,11 +21,12 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::server::conn::auto;
-use std::io::Write;
 use std::sync::Arc;
 
 /// Whoever connects and says nothing is let go after this.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Requests that run when the program is asked to end may go on for so long.
+const GRACE: Duration = Duration::from_secs(1);
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = match request.uri().path() {
@@ -35,25 +37,12 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
 }
 
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
     let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await??;
     let mut http = auto::Builder::new(FilchExecutor::new());
     http.http1().timer(FilchTimer::new());
     http.http2().timer(FilchTimer::new());
-    let served = http.serve_connection(stream, service_fn(answer)).await;
-    served.map_err(Error::msg)
-}
-
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor) -> Result<(), Error> {
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let acceptor = acceptor.clone();
-        filch::spawn(async move {
-            if let Err(error) = serve(stream, acceptor).await {
-                eprintln!("connection: {error}");
-            }
-        });
-    }
+    http.serve_connection(stream, service_fn(answer)).await.map_err(Error::msg)
 }
 
 fn acceptor(cert: &str, key: &str) -> Result<TlsAcceptor, Error> {
@@ -74,9 +63,8 @@ async fn main() -> Result<(), Error> {
     let address = address.first().map_or("127.0.0.1:0", String::as_str);
     let listener = TcpListener::bind(address).await?;
     println!("listening on https://{}", listener.local_addr()?);
-    std::io::stdout().flush()?;
-    filch::select! {
-        result = accept(listener, acceptor) => result,
-        interrupted = filch::signal::ctrl_c() => Ok(interrupted?),
-    }
+    let server = net::serve(listener, move |stream, _| serve(stream, acceptor.clone()));
+    filch::signal::shutdown_signal().await?;
+    println!("{}", server.shutdown(GRACE).await);
+    Ok(())
 }

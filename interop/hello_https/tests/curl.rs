@@ -65,9 +65,9 @@ fn both_versions_of_tls_are_spoken() {
 fn a_body_of_many_records_comes_back() {
     let secure = Secure::start();
     let body = "0123456789abcdef".repeat(1 << 16);
-    let file = secure.certificate.cert().with_file_name("body");
-    std::fs::write(&file, &body).expect("a writable folder");
-    let data = format!("@{}", argument(&file));
+    let folder = secure.certificate.folder();
+    folder.write("body", &body);
+    let data = format!("@{}", argument(&folder.file("body")));
     for version in ["--http1.1", "--http2"] {
         let echo = secure.curl(&[version, "--data-binary", &data, &secure.url("/echo")]);
         assert!(text(echo) == body);

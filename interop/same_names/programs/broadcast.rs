@@ -83,7 +83,7 @@ pub(crate) async fn run() -> Vec<String> {
         drop(late);
         note!(seen, "no more: {}", crate::now(closed).await.is_some());
     }
-    note!(seen, "no room is no channel: {}", crate::panics(|| drop(broadcast::channel::<u8>(0))));
+    note!(seen, "no room is no channel: {}", crate::panics(|| broadcast::channel::<u8>(0)));
 
     let (sender, mut receiver) = broadcast::channel(2);
     let thread =

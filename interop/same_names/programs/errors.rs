@@ -10,6 +10,11 @@ fn boxed<E: Error + Send + Sync + 'static>(error: E) -> Box<dyn Error + Send + S
     error.into()
 }
 
+/// In tokio not all of them are `Copy`.
+fn cloned<E: Clone>(error: &E) -> E {
+    error.clone()
+}
+
 async fn all() -> Vec<(&'static str, Box<dyn Error + Send + Sync>)> {
     let closed = Semaphore::new(0);
     closed.close();
@@ -79,7 +84,7 @@ pub(crate) async fn run() -> Vec<String> {
     note!(seen, "a closed one: {}", tried == mpsc::error::TrySendError::Closed("value"));
     note!(seen, "with its value: {}", tried.into_inner());
     let lagged = broadcast::error::RecvError::Lagged(3);
-    note!(seen, "cloned and compared: {}", lagged.clone() == lagged);
+    note!(seen, "cloned and compared: {}", cloned(&lagged) == lagged);
     note!(seen, "compared: {}", SetOnceError(1) == SetOnceError(1));
     note!(seen, "compared: {}", SetError::InitializingError(1) == SetError::InitializingError(1));
     note!(seen, "compared: {}", TryAcquireError::Closed == TryAcquireError::NoPermits);

@@ -110,7 +110,7 @@ pub(crate) async fn run() -> Vec<String> {
     drop((sender, other));
     note!(seen, "ended: {:?} {:?}", receiver.recv().await, receiver.try_recv().map_err(why_not));
     note!(seen, "ended is closed: {}", receiver.is_closed());
-    note!(seen, "no room is no channel: {}", crate::panics(|| drop(mpsc::channel::<u8>(0))));
+    note!(seen, "no room is no channel: {}", crate::panics(|| mpsc::channel::<u8>(0)));
 
     let (sender, mut receiver) = mpsc::channel(1);
     let sending = std::thread::spawn(move || {

@@ -42,6 +42,6 @@ async fn now<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> 
 
 /// Whether it panics.
 #[cfg(test)]
-fn panics(f: impl FnOnce()) -> bool {
+fn panics<T>(f: impl FnOnce() -> T) -> bool {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err()
 }

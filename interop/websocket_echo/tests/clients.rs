@@ -1,15 +1,26 @@
-//! The server as its clients see it: one that is written by hand from RFC 6455, and many of async-tungstenite.
+//! The server as its clients see it: bytes from RFC 6455, Python's websockets, and async-tungstenite's own client, which
+//! talks to a server of Python's too.
 
 use async_tungstenite::client_async;
 use async_tungstenite::tungstenite::Message;
+use async_tungstenite::tungstenite::protocol::CloseFrame;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use futures_util::StreamExt;
-use peers::{Server, curl};
+use peers::{Server, curl, installed, text};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 
 fn start() -> Server {
     Server::start(env!("CARGO_BIN_EXE_websocket_echo"), &[])
 }
+
+/// Debian's Python, for it is Debian that has packed the library. `None`: it has not been installed.
+fn python() -> Option<&'static str> {
+    installed("/usr/lib/python3/dist-packages/websockets/__init__.py").map(|_| "/usr/bin/python3")
+}
+
+const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer.py");
 
 /// The key and its answer stand in RFC 6455, section 1.3; the frames in section 5.7.
 #[test]
@@ -48,6 +59,27 @@ fn bytes_from_the_standard_are_answered_as_it_says() {
     let masked_close = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]; // 1000: nothing is wrong.
     exchange(&masked_close, &[0x88, 0x02, 0x03, 0xe8]);
     assert_eq!(stream.read(&mut [0]).expect("the server closes"), 0);
+}
+
+#[test]
+fn a_client_of_another_library_is_echoed() {
+    let Some(python) = python() else { return };
+    let server = start();
+    let url = format!("ws://{}", server.address);
+    text(Command::new(python).args([PEER, "client", &url]).output().expect("Debian has a Python"));
+}
+
+#[test]
+fn a_server_of_another_library_echoes_our_client() {
+    let Some(python) = python() else { return };
+    let server = Server::start(python, &[PEER, "server"]);
+    let messages = vec![
+        Message::text("hello"),
+        Message::text(""),
+        Message::binary(vec![0x5a; 4 << 20]),
+        Message::text("Grüße"),
+    ];
+    assert_eq!(filch::run(talk(&server, messages.clone())), messages);
 }
 
 #[test]
@@ -103,6 +135,11 @@ async fn exchange(address: SocketAddr, messages: Vec<Message>) -> Vec<Message> {
         answers
     };
     let ((), answers) = filch::join!(send, receive);
-    sink.close(None).await.expect("it is open");
+    let goodbye = CloseFrame { code: CloseCode::Normal, reason: "done".into() };
+    sink.send(Message::Close(Some(goodbye.clone()))).await.expect("it is open");
+    // It says the same, and closes.
+    let last = stream.next().await.expect("an answer").expect("a good one");
+    assert_eq!(last, Message::Close(Some(goodbye)));
+    assert!(stream.next().await.is_none());
     answers
 }

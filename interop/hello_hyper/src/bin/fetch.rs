@@ -13,6 +13,7 @@ use filch::net::TcpStream;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
+use hyper::header::HOST;
 use hyper::{Request, Response, Uri};
 use std::io::Write;
 
@@ -31,39 +32,50 @@ async fn body(response: Response<Incoming>) -> Result<Bytes, Error> {
 
 async fn one_by_one(stream: TcpStream, pages: &[Uri]) -> Result<Vec<Bytes>, Error> {
     let (mut sender, connection) = http1::handshake(stream).await?;
-    let connection = filch::spawn(connection);
-    let mut bodies = Vec::new();
-    for page in pages {
-        sender.ready().await?;
-        let mut request = get(page)?;
-        let host = page.authority().expect("`connect` found it").as_str().parse()?;
-        request.headers_mut().insert(hyper::header::HOST, host);
-        bodies.push(body(sender.send_request(request).await?).await?);
-    }
-    drop(sender);
-    connection.await??;
-    Ok(bodies)
+    let bodies = async move {
+        let mut bodies = Vec::new();
+        for page in pages {
+            sender.ready().await?;
+            let mut request = get(page)?;
+            let host = page.authority().expect("`connect` found it").as_str().parse()?;
+            request.headers_mut().insert(HOST, host);
+            bodies.push(body(sender.send_request(request).await?).await?);
+        }
+        Ok(bodies)
+    };
+    until_closed(connection, bodies).await
 }
 
 async fn all_at_once(stream: TcpStream, pages: &[Uri]) -> Result<Vec<Bytes>, Error> {
     let mut http = http2::Builder::new(FilchExecutor::new());
-    let (sender, connection) = http.timer(FilchTimer::new()).handshake(stream).await?;
-    let connection = filch::spawn(connection);
+    // One, until the server has said how many it answers at a time: it refuses what is beyond.
+    http.timer(FilchTimer::new()).initial_max_send_streams(1);
+    let (sender, connection) = http.handshake(stream).await?;
     let requests = pages.iter().map(get).collect::<Result<Vec<Get>, Error>>()?;
-    let answers = requests.into_iter().map(|request| {
+    let bodies = filch::try_gather(requests.into_iter().map(move |request| {
         let mut sender = sender.clone();
         async move { body(sender.send_request(request).await?).await }
-    });
-    let bodies = filch::try_gather(answers).await?;
-    drop(sender);
-    connection.await??;
-    Ok(bodies)
+    }));
+    until_closed(connection, bodies).await
+}
+
+/// Drives a connection while it is asked, and then until it is closed, which it is when the last sender is gone.
+///
+/// Its error says more than that of a request, to which it only says that the connection is gone.
+async fn until_closed<T>(
+    connection: impl Future<Output = Result<(), hyper::Error>>,
+    asked: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let connection = async { Ok(connection.await?) };
+    let ((), answers) = filch::try_join!(connection, asked)?;
+    Ok(answers)
 }
 
 async fn connect(pages: &[Uri]) -> Result<TcpStream, Error> {
     let server = pages.first().and_then(Uri::authority);
     let server = server.ok_or_else(|| Error::msg("usage: fetch [--http2] <url>…"))?;
-    let stream = TcpStream::connect((server.host(), server.port_u16().unwrap_or(80))).await?;
+    let host = server.host().trim_matches(['[', ']']); // Those of an IPv6 address.
+    let stream = TcpStream::connect((host, server.port_u16().unwrap_or(80))).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -2,36 +2,12 @@
 
 use filch_quinn::FilchRuntime;
 use peers::Certificate;
-use quinn::{Endpoint, EndpointConfig, Runtime, SmolRuntime};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
+use quinn::{Endpoint, Runtime, SmolRuntime};
+use std::net::SocketAddr;
 
-/// More than any buffer on the way holds.
-const LARGE: usize = 3 << 20;
+use crate::{LARGE, client, server};
 
-fn socket() -> UdpSocket {
-    UdpSocket::bind("127.0.0.1:0").expect("a port")
-}
-
-fn server(certificate: &Certificate, runtime: impl Runtime) -> Endpoint {
-    let chain = vec![CertificateDer::from_pem_file(certificate.cert()).expect("a certificate")];
-    let key = PrivateKeyDer::from_pem_file(certificate.key()).expect("a key");
-    let config = quinn::ServerConfig::with_single_cert(chain, key).expect("they belong together");
-    Endpoint::new(EndpointConfig::default(), Some(config), socket(), Arc::new(runtime))
-        .expect("the socket is good")
-}
-
-fn client(certificate: &Certificate, runtime: impl Runtime) -> Endpoint {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificate.cert()).expect("PEM")).expect("a root");
-    let config = quinn::ClientConfig::with_root_certificates(Arc::new(roots)).expect("a verifier");
-    let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket(), Arc::new(runtime))
-        .expect("the socket is good");
-    endpoint.set_default_client_config(config);
-    endpoint
-}
+const PROTOCOL: &[u8] = b"echo";
 
 /// Accepts one connection and echoes each of its streams; returns how many there were.
 async fn echo(endpoint: Endpoint) -> usize {
@@ -78,8 +54,8 @@ fn hundred_requests() -> Vec<Vec<u8>> {
 fn exchange(of_server: impl Runtime, of_client: impl Runtime, requests: Vec<Vec<u8>>) {
     let certificate = Certificate::new();
     filch::run(async {
-        let server = server(&certificate, of_server);
-        let client = client(&certificate, of_client);
+        let server = server(&certificate, PROTOCOL, of_server);
+        let client = client(&certificate, PROTOCOL, of_client);
         let address = server.local_addr().expect("bound");
         let n = requests.len();
         let echoes = filch::spawn(echo(server));
@@ -112,8 +88,8 @@ fn quinn_on_smol_serves_filch() {
 fn a_client_that_trusts_somebody_else_is_refused() {
     let (ours, other) = (Certificate::new(), Certificate::new());
     filch::run(async {
-        let server = server(&ours, FilchRuntime);
-        let client = client(&other, FilchRuntime);
+        let server = server(&ours, PROTOCOL, FilchRuntime);
+        let client = client(&other, PROTOCOL, FilchRuntime);
         let address = server.local_addr().expect("bound");
         let accepting =
             filch::spawn(async move { server.accept().await.expect("it is open").await.is_err() });
