@@ -67,7 +67,7 @@ fn rows(runtime: &str) -> Result<Vec<Row>, String> {
         "smol" => Ok(of_runtime::<Smol>()),
         "flume" => Ok(of_channels::<Filch, channels::Flume>()),
         "kanal" => Ok(of_channels::<Filch, channels::Kanal>()),
-        "bare" => Ok(by_hand::<Filch>()),
+        "bare" => Ok(by_hand()),
         other => Err(format!("no runtime named {other}\n{USAGE}")),
     }
 }

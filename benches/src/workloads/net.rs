@@ -41,7 +41,8 @@ where
     address.to_string()
 }
 
-fn load(kind: &str, address: &str, connections: usize, scale: f64) -> Report {
+/// Has the `load` program ask a server.
+pub(super) fn load(kind: &str, address: &str, connections: usize, scale: f64) -> Report {
     let millis = (3000.0 * scale).max(100.0) as u64;
     let numbers = [connections as u64, millis / 6, millis].map(|number| number.to_string());
     let [connections, warm_up, run] = &numbers;

@@ -4,14 +4,17 @@ use super::{WARM_UP, scaled};
 use crate::report::{Meter, Report};
 use crate::rt::Rt;
 
+/// How many children a run has.
+pub(super) const CHILDREN: usize = 2000;
+
 /// Spawns `true` and awaits its end, one after another.
 pub(super) fn process_spawn<R: Rt>(rt: &R, scale: f64) -> Report {
-    spawn_from::<R>(rt, 1, scaled(2000, scale))
+    spawn_from::<R>(rt, 1, scaled(CHILDREN, scale))
 }
 
 /// 8 tasks do so at a time.
 pub(super) fn process_spawn_8<R: Rt>(rt: &R, scale: f64) -> Report {
-    spawn_from::<R>(rt, 8, scaled(2000, scale))
+    spawn_from::<R>(rt, 8, scaled(CHILDREN, scale))
 }
 
 /// `n` processes in all, from `tasks` tasks.
