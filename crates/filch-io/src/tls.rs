@@ -17,7 +17,7 @@
 //! for an answer. [`copy`](crate::io::copy()) and the codecs' `send` do.
 
 use crate::io::{AsyncRead, AsyncWrite, checked};
-use crate::net::TcpStream;
+use crate::net::{self, TcpStream};
 use futures_rustls::pki_types::ServerName;
 use futures_rustls::rustls::{ClientConfig, CommonState, ServerConfig};
 use std::fmt;
@@ -29,11 +29,11 @@ use std::task::{Context, Poll, ready};
 
 pub use futures_rustls::{pki_types, rustls};
 
-/// Connects to `host` over TCP and makes sure that it is `host`.
+/// Connects to `host` over TCP, as [`net::connect`](fn@crate::net::connect) does, and makes sure that it is `host`.
 ///
 /// # Errors
 /// - [`InvalidInput`](ErrorKind::InvalidInput) when no certificate can be for `host`.
-/// - When there is no connection; see [`TcpStream::connect`].
+/// - When there is no connection: the reason of each address, as a [`ConnectError`](crate::net::ConnectError).
 /// - [`InvalidData`](ErrorKind::InvalidData) when the two do not come to terms, or the certificate is not accepted; its
 ///   source is a [`rustls::Error`].
 ///
@@ -45,7 +45,7 @@ pub async fn connect(
     port: u16,
 ) -> Result<TlsStream<TcpStream>> {
     let name = name_of(host)?; // First: what cannot end well is not begun.
-    let stream = TcpStream::connect((host, port)).await?;
+    let stream = net::connect((host, port)).await?;
     connector.connect(name, stream).await
 }
 

@@ -6,7 +6,7 @@ use filch::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
     copy, duplex, split,
 };
-use filch::net::{TcpListener, TcpStream};
+use filch::net::{ConnectError, TcpListener, TcpStream};
 use filch::spawn;
 use filch::time::{Duration, timeout};
 use filch::tls::pki_types::pem::PemObject;
@@ -217,6 +217,22 @@ fn what_cannot_be_a_name_is_refused_before_anything_is_sent() {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{host}");
         }
     });
+}
+
+#[test]
+fn a_host_where_nobody_listens_is_an_error_with_each_address() {
+    filch::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        drop(listener);
+        let error = tls::connect(&connector(true), "127.0.0.1", address.port()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let reasons = error.get_ref().and_then(|error| error.downcast_ref::<ConnectError>());
+        let tried: Vec<_> = reasons.expect("it tells them").attempts().iter().collect();
+        assert!(matches!(tried[..], [(tried, _)] if *tried == address), "{tried:?}");
+        Result::Ok(())
+    })
+    .expect("loopback works");
 }
 
 #[test]
