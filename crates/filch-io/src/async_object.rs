@@ -58,6 +58,7 @@ impl<T: AsFd> Async<T> {
     ///
     /// # Errors
     /// When it cannot be made non-blocking, or cannot be watched: it is a regular file, or watched already.
+    #[track_caller]
     pub fn new(object: T) -> Result<Async<T>> {
         let object = Async::new_nonblocking(object)?; // First, so that one that is refused stays as it was.
         let flags = fcntl_getfl(&object)?;
@@ -74,6 +75,7 @@ impl<T: AsFd> Async<T> {
     ///
     /// # Errors
     /// When it cannot be watched: it is a regular file, or watched already.
+    #[track_caller]
     pub fn new_nonblocking(object: T) -> Result<Async<T>> {
         let source = Source::from_outside(Object(object), Interest::BOTH);
         source.register()?;

@@ -151,7 +151,7 @@ impl<T: AsSource> Source<T> {
                 unit.made_progress();
                 if matches!(result, Ok(n) if 0 < n && n < asked)
                     && registration.capabilities().rdhup
-                    && !seen.ready.is_priority()
+                    && registration.ready(direction).is_ok_and(|now| !now.ready.is_priority())
                 {
                     registration.clear(seen);
                 }
@@ -191,13 +191,9 @@ impl<T: AsSource> Source<T> {
 
     /// Waits until something of `interest` is ready; registers at once.
     pub(crate) async fn ready(&self, interest: Interest) -> Result<Ready> {
-        let registration = self.register()?;
-        let first = registration.readiness(interest).await?.ready;
+        let ready = self.register()?.readiness(interest).await?.ready;
         poll_fn(coop::poll_proceed).await.made_progress();
-        let both =
-            [Direction::Read, Direction::Write].map(|direction| registration.ready(direction));
-        let known = both.into_iter().flatten().fold(first, |known, event| known | event.ready);
-        Ok(known.intersection(interest.mask()))
+        Ok(ready)
     }
 
     /// Waits until `direction` is ready; registers at once.
@@ -251,6 +247,7 @@ impl<T: AsSource> Source<T> {
     }
 
     /// Makes the source known to the driver of the current runtime, if it is not known to one already.
+    #[track_caller]
     pub(crate) fn register(&self) -> Result<&Registration> {
         self.link.register(self.io.as_source())
     }
@@ -286,6 +283,7 @@ impl Link {
         self.registration.get()
     }
 
+    #[track_caller]
     fn register(&self, source: RawSource) -> Result<&Registration> {
         match self.registration() {
             Some(registration) => Ok(registration),
@@ -294,6 +292,7 @@ impl Link {
     }
 
     #[cold]
+    #[track_caller]
     fn register_first(&self, source: RawSource) -> Result<&Registration> {
         let runtime = RuntimeRef::current(); // Not under the lock: it may start the global runtime.
         let _asking = self.asking.lock();

@@ -133,6 +133,25 @@ fn an_event_is_seen_by_a_foreign_wait_or_wakes_it() {
     }
 }
 
+/// A poll function that finds its direction full wakes the oldest waiter, while an event comes.
+#[test]
+fn an_event_that_meets_a_full_direction_wakes_everybody() {
+    check(2, || {
+        let slot = Arc::new(IoSlot::default());
+        let wait = |waker: &Waker| slot.wait_polled(0, Interest::READABLE, waker);
+        let there: Vec<_> = (0..32).map(|_| Count::new()).collect();
+        for count in &there {
+            assert!(matches!(wait(&count.waker()), Wait::Placed(_)));
+        }
+        let event = delivering(&slot, 0);
+        let last = Count::new();
+        let is_placed = matches!(wait(&last.waker()), Wait::Placed(_));
+        join(event);
+        assert!(there.iter().all(|count| count.n_wakes() == 1), "an event was missed");
+        assert!(!is_placed || last.n_wakes() == 1, "an event was missed");
+    });
+}
+
 /// Two waiters of one direction, one in the word and one in the list: both see the event or are woken.
 #[test]
 fn an_event_reaches_both_waiters() {

@@ -1,7 +1,7 @@
 //! What is asked of a source and what is known about it.
 
 use std::fmt;
-use std::ops::{BitOr, BitOrAssign, Sub};
+use std::ops::{BitAnd, BitOr, BitOrAssign, Sub};
 
 /// What a registration asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +14,8 @@ impl Interest {
     pub const WRITABLE: Interest = Interest(0b010);
     /// Urgent data (`EPOLLPRI`).
     pub const PRIORITY: Interest = Interest(0b100);
+    /// A pending error and nothing else. Every interest is told of errors.
+    pub const ERROR: Interest = Interest(0b1000);
     /// Both directions: what sockets ask for.
     pub const BOTH: Interest = Interest(0b011);
 
@@ -38,6 +40,20 @@ impl Interest {
         self.0 & Self::PRIORITY.0 != 0
     }
 
+    /// Whether this asks for errors by name.
+    pub const fn is_error(self) -> bool {
+        self.0 & Self::ERROR.0 != 0
+    }
+
+    /// What is left of this without `other`; `None` when that is nothing.
+    #[must_use]
+    pub const fn remove(self, other: Interest) -> Option<Interest> {
+        match self.0 & !other.0 {
+            0 => None,
+            left => Some(Interest(left)),
+        }
+    }
+
     /// Whether this asks for nothing.
     pub(super) const fn is_empty(self) -> bool {
         self.0 == 0
@@ -46,7 +62,7 @@ impl Interest {
     /// The part of it that `direction` waits for.
     pub(super) const fn within(self, direction: Direction) -> Interest {
         let mask = match direction {
-            Direction::Read => Self::READABLE.0 | Self::PRIORITY.0,
+            Direction::Read => Self::READABLE.0 | Self::PRIORITY.0 | Self::ERROR.0,
             Direction::Write => Self::WRITABLE.0,
         };
         Interest(self.0 & mask)
@@ -81,12 +97,19 @@ impl BitOr for Interest {
     }
 }
 
+impl BitOrAssign for Interest {
+    fn bitor_assign(&mut self, other: Interest) {
+        *self = self.add(other);
+    }
+}
+
 impl fmt::Debug for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [
             (Self::READABLE, "READABLE"),
             (Self::WRITABLE, "WRITABLE"),
             (Self::PRIORITY, "PRIORITY"),
+            (Self::ERROR, "ERROR"),
         ];
         write_flags(f, names.iter().filter(|(flag, _)| self.0 & flag.0 != 0).map(|(_, name)| *name))
     }
@@ -207,6 +230,14 @@ impl BitOr for Ready {
 impl BitOrAssign for Ready {
     fn bitor_assign(&mut self, other: Ready) {
         self.0 |= other.0;
+    }
+}
+
+impl BitAnd for Ready {
+    type Output = Ready;
+
+    fn bitand(self, other: Ready) -> Ready {
+        self.intersection(other)
     }
 }
 

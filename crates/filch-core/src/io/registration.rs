@@ -208,12 +208,11 @@ impl Future for Readiness<'_> {
                 continue;
             }
             if let Poll::Ready(result) = this.poll_direction(cx, direction) {
-                return Poll::Ready(
-                    result.map(|event| ReadyEvent {
-                        ready: event.ready.intersection(wanted),
-                        ..event
-                    }),
-                );
+                let event = result?;
+                // Why another look: the other direction may be ready too.
+                let slot = this.registration.slot;
+                let all = slot.known(this.registration.key.generation(), wanted);
+                return Poll::Ready(Ok(all.filter(|all| !all.ready.is_empty()).unwrap_or(event)));
             }
         }
         match this.registration.rearm(this.interest) {

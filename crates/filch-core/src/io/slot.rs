@@ -31,14 +31,18 @@ struct Waiters {
 }
 
 struct Waiter {
-    /// Tells this waiter from a later one under the same key. [`POLLED`] for one that cannot leave.
+    /// Tells this waiter from a later one under the same key; the later, the larger.
     id: u64,
     direction: Direction,
+    /// It waits in a poll function, which knows nothing of the polls before and after it, so it never leaves.
+    is_polled: bool,
     waker: Waker,
 }
 
-/// The waiter of a poll function, which knows nothing of the polls before and after it.
-const POLLED: u64 = 0;
+/// So many waiters of poll functions have a place in a direction. One more wakes the oldest.
+// Why a limit: a wait that was given up keeps its place until the next event, which a quiet peer never sends. Why so many:
+// where more really wait, they wake each other all the time.
+const N_POLLED: usize = 32;
 
 /// The slot's word taken apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,13 @@ pub struct ReadyEvent {
     pub(super) tick: u16,
 }
 
+impl ReadyEvent {
+    /// The part of it that answers `interest`.
+    fn within(self, interest: Interest) -> ReadyEvent {
+        ReadyEvent { ready: self.ready.intersection(interest.mask()), ..self }
+    }
+}
+
 /// Where a waiter stands, so that it can leave again.
 #[derive(Debug)]
 pub(crate) enum Place {
@@ -134,12 +145,16 @@ impl IoSlot {
     /// What `direction` knows, without waiting. `None` if the slot is another registration's.
     #[inline]
     pub(crate) fn ready(&self, generation: u32, direction: Direction) -> Option<ReadyEvent> {
+        self.known(generation, direction.mask())
+    }
+
+    /// What of `mask` is known, without waiting. `None` if the slot is another registration's.
+    #[inline]
+    pub(crate) fn known(&self, generation: u32, mask: Ready) -> Option<ReadyEvent> {
         // ORDERING: [io-ready] Acquire pairs with the driver's AcqRel in `deliver`.
         let word = Word(self.word.load(Acquire));
-        (word.generation() == generation).then(|| ReadyEvent {
-            ready: word.ready().intersection(direction.mask()),
-            tick: word.tick(),
-        })
+        (word.generation() == generation)
+            .then(|| ReadyEvent { ready: word.ready().intersection(mask), tick: word.tick() })
     }
 
     /// Waits for `interest`, which is of one direction: puts the waker in place and looks once more.
@@ -169,7 +184,7 @@ impl IoSlot {
         let is_answer = |event: &ReadyEvent| event.ready.intersects(interest.mask());
         match self.ready(generation, direction) {
             None => return Wait::Stale,
-            Some(event) if is_answer(&event) => return Wait::Ready(event),
+            Some(event) if is_answer(&event) => return Wait::Ready(event.within(interest)),
             Some(_) => {}
         }
         let place = match waker::task_of(waker) {
@@ -180,7 +195,7 @@ impl IoSlot {
             Some(event) if !is_answer(&event) => Wait::Placed(place),
             Some(event) => {
                 self.leave(place);
-                Wait::Ready(event)
+                Wait::Ready(event.within(interest))
             }
             None => {
                 self.leave(place);
@@ -218,28 +233,36 @@ impl IoSlot {
             let mut waiters = self.more.lock();
             waiters.n_ever += 1;
             let id = waiters.n_ever;
-            Listed { key: waiters.list.insert(Waiter { id, direction, waker }), id }
+            let waiter = Waiter { id, direction, is_polled: false, waker };
+            Listed { key: waiters.list.insert(waiter), id }
         };
         self.announce_listed();
         listed
     }
 
     fn place_polled(&self, direction: Direction, waker: &Waker) {
-        // Why: cloned and dropped outside of the lock; both are foreign code.
+        // Why: cloned, dropped and woken outside of the lock; all of that is foreign code.
         let mut clone = Some(waker.clone());
-        {
+        let oldest = {
             let mut waiters = self.more.lock();
-            let is_there = waiters.list.iter().any(|(_, waiter)| {
-                waiter.id == POLLED
-                    && waiter.direction == direction
-                    && waiter.waker.will_wake(waker)
-            });
+            let waiting = waiters
+                .list
+                .iter()
+                .filter(|(_, waiter)| waiter.is_polled && waiter.direction == direction);
+            let is_there = waiting.clone().any(|(_, waiter)| waiter.waker.will_wake(waker));
+            let is_full = !is_there && waiting.clone().count() == N_POLLED;
+            let oldest = waiting.min_by_key(|(_, waiter)| waiter.id).map(|(key, _)| key);
+            let oldest = oldest.filter(|_| is_full).map(|key| waiters.list.remove(key).waker);
             if let Some(waker) = clone.take_if(|_| !is_there) {
-                waiters.list.insert(Waiter { id: POLLED, direction, waker });
+                waiters.n_ever += 1;
+                let id = waiters.n_ever;
+                waiters.list.insert(Waiter { id, direction, is_polled: true, waker });
             }
-        }
+            oldest
+        };
         drop(clone);
         self.announce_listed();
+        oldest.into_iter().for_each(Waker::wake);
     }
 
     fn announce_listed(&self) {

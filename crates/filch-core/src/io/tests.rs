@@ -59,6 +59,28 @@ fn polling_again_and_again_takes_one_place() {
 }
 
 #[test]
+fn interests_are_added_and_removed() {
+    let mut interest = Interest::READABLE;
+    interest |= Interest::ERROR;
+    assert!(interest.is_readable() && interest.is_error() && !interest.is_writable());
+    assert_eq!(interest.remove(Interest::READABLE), Some(Interest::ERROR));
+    assert_eq!(Interest::ERROR.remove(interest), None);
+    assert_eq!(format!("{interest:?}"), "READABLE | ERROR");
+    assert_eq!(Interest::ERROR.mask(), Ready::ERROR);
+    assert_eq!(Ready::ALL & Interest::WRITABLE.mask(), Interest::WRITABLE.mask());
+}
+
+#[test]
+fn who_waits_for_errors_hears_of_nothing_else() {
+    let (slot, count) = (IoSlot::default(), Count::new());
+    deliver(&slot, Ready::READABLE);
+    placed(slot.wait(0, Interest::ERROR, &waker(&count)));
+    deliver(&slot, Ready::ERROR);
+    assert_eq!(count.n_wakes(), 1);
+    assert!(matches!(slot.wait(0, Interest::ERROR, &waker(&count)), Wait::Ready(_)));
+}
+
+#[test]
 fn urgent_data_answers_only_who_asked_for_it() {
     let (slot, count) = (IoSlot::default(), Count::new());
     deliver(&slot, Ready::PRIORITY);
@@ -68,6 +90,28 @@ fn urgent_data_answers_only_who_asked_for_it() {
     assert!(event.ready.is_priority(), "who looks sees it");
     deliver(&slot, Ready::READABLE);
     assert_eq!(count.n_wakes(), 1);
+}
+
+#[test]
+fn polls_that_were_given_up_do_not_pile_up() {
+    let slot = IoSlot::default();
+    let counts: Vec<_> = (0..1000).map(|_| Count::new()).collect();
+    for count in &counts {
+        placed(slot.wait_polled(0, Interest::READABLE, &waker(count)));
+    }
+    let n_kept = counts.iter().filter(|count| Arc::strong_count(count) > 1).count();
+    assert_eq!(n_kept, 32);
+    assert!(counts[..1000 - 32].iter().all(|count| count.n_wakes() == 1), "they may still wait");
+    let other = Count::new();
+    placed(slot.wait_polled(0, Interest::WRITABLE, &waker(&other)));
+    placed(slot.wait(0, Interest::READABLE, &waker(&other)));
+    assert_eq!(
+        other.n_wakes(),
+        0,
+        "each direction has a limit of its own, and who leaves has none"
+    );
+    deliver(&slot, Ready::READABLE);
+    assert!(counts.iter().all(|count| count.n_wakes() == 1));
 }
 
 #[test]

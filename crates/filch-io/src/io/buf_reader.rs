@@ -53,6 +53,12 @@ impl<R: AsyncRead> BufReader<R> {
 }
 
 impl<R> BufReader<R> {
+    /// The same buffer before another reader.
+    pub(super) fn map<U>(self, make: impl FnOnce(R) -> U) -> BufReader<U> {
+        let BufReader { reader, buf, start, end, seek } = self;
+        BufReader { reader: make(reader), buf, start, end, seek }
+    }
+
     /// The reader.
     pub fn get_ref(&self) -> &R {
         &self.reader

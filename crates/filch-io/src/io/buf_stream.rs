@@ -57,6 +57,20 @@ impl<S> BufStream<S> {
     }
 }
 
+impl<S> From<BufReader<BufWriter<S>>> for BufStream<S> {
+    fn from(stream: BufReader<BufWriter<S>>) -> Self {
+        BufStream { stream }
+    }
+}
+
+/// What is buffered stays buffered.
+impl<S> From<BufWriter<BufReader<S>>> for BufStream<S> {
+    fn from(stream: BufWriter<BufReader<S>>) -> Self {
+        let (reader, to_write) = stream.take_apart();
+        BufStream { stream: reader.map(|stream| to_write.map(|()| stream)) }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite> AsyncRead for BufStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -37,6 +37,18 @@ impl<W: AsyncWrite> BufWriter<W> {
 }
 
 impl<W> BufWriter<W> {
+    /// The writer, and the buffer without one.
+    pub(super) fn take_apart(self) -> (W, BufWriter<()>) {
+        let BufWriter { writer, buf, written, capacity } = self;
+        (writer, BufWriter { writer: (), buf, written, capacity })
+    }
+
+    /// The same buffer before another writer.
+    pub(super) fn map<U>(self, make: impl FnOnce(W) -> U) -> BufWriter<U> {
+        let BufWriter { writer, buf, written, capacity } = self;
+        BufWriter { writer: make(writer), buf, written, capacity }
+    }
+
     /// The writer.
     pub fn get_ref(&self) -> &W {
         &self.writer

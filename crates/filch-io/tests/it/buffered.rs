@@ -109,3 +109,24 @@ fn a_buffered_stream_reads_and_writes() {
     block_on(stream.flush()).expect("a script without errors");
     assert_eq!((&buf, stream.into_inner().written.as_slice()), (b"in", b"out".as_slice()));
 }
+
+#[test]
+fn a_reader_and_a_writer_become_a_buffered_stream_with_what_they_hold() {
+    let mut writer = BufWriter::new(BufReader::new(Script::new([Bytes(b"input")])));
+    let mut buf = [0; 5];
+    block_on(writer.get_mut().read_exact(&mut buf[..2])).expect("a script without errors");
+    block_on(writer.write_all(b"out")).expect("it is buffered");
+    let mut stream = BufStream::from(writer);
+    block_on(stream.read_exact(&mut buf[2..])).expect("it is buffered");
+    assert!(stream.get_ref().written.is_empty());
+    block_on(stream.flush()).expect("a script without errors");
+    assert_eq!((&buf, stream.get_ref().written.as_slice()), (b"input", b"out".as_slice()));
+
+    let mut reader = BufReader::new(BufWriter::new(Script::new([Bytes(b"input")])));
+    block_on(reader.read_exact(&mut buf[..2])).expect("a script without errors");
+    block_on(reader.get_mut().write_all(b"out")).expect("it is buffered");
+    let mut stream = BufStream::from(reader);
+    block_on(stream.read_exact(&mut buf[2..])).expect("it is buffered");
+    block_on(stream.flush()).expect("a script without errors");
+    assert_eq!((&buf, stream.into_inner().written.as_slice()), (b"input", b"out".as_slice()));
+}

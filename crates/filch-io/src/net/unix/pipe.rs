@@ -5,7 +5,7 @@
 //! A read that came back short does not prove that a pipe is empty: a writer may send packets (`O_DIRECT`), one for
 //! each read. So readers meet `WouldBlock` before they wait.
 
-use crate::net::nonblocking;
+use crate::net::{nonblocking, room};
 use crate::source::Source;
 use filch_core::io::{Direction, Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -334,6 +334,14 @@ impl Receiver {
     /// When there is nothing.
     pub fn try_read(&self, buf: &mut [u8]) -> Result<usize> {
         self.source.try_once(Interest::READABLE, |mut io| io.read(buf))
+    }
+
+    /// As [`try_read`](Self::try_read), appending to `buf` what fits into its capacity; a full one is given more.
+    ///
+    /// # Errors
+    /// When there is nothing.
+    pub fn try_read_buf(&self, buf: &mut Vec<u8>) -> Result<usize> {
+        Ok(room::append(buf, |room| Ok((self.try_read(room)?, ())))?.0)
     }
 
     /// As [`try_read`](Self::try_read), into several buffers.

@@ -82,6 +82,23 @@ fn urgent_data_alone_makes_nothing_readable() {
 }
 
 #[test]
+fn a_wait_for_both_directions_tells_all_that_is_ready() {
+    on_each(|| async {
+        let (a, mut b) = pair();
+        b.write_all(b"x").expect("there is room");
+        let a = AsyncFd::new(a).expect("a socket can be watched");
+        let both = Interest::READABLE | Interest::WRITABLE;
+        drop(in_time(a.readable()).await.expect("the driver lives"));
+        drop(in_time(a.writable()).await.expect("the driver lives"));
+        let mut guard = in_time(a.ready(both)).await.expect("the driver lives");
+        assert!(guard.ready().is_readable() && guard.ready().is_writable(), "{:?}", guard.ready());
+        guard.clear_ready();
+        drop(guard);
+        assert!(poll_once(a.ready(both)).await.is_none(), "all of it was taken back");
+    });
+}
+
+#[test]
 fn a_mutable_guard_lends_the_object() {
     on_each(|| async {
         let (a, mut b) = pair();

@@ -41,6 +41,11 @@ fn trying_without_waiting_says_would_block() {
         assert_eq!(sender.try_write(b"abc").expect("there is room"), 3);
         receiver.readable().await.expect("the driver lives");
         assert_eq!(receiver.try_read(&mut buf).expect("it is there"), 3);
+        assert_eq!(sender.try_write(b"def").expect("there is room"), 3);
+        receiver.readable().await.expect("the driver lives");
+        let mut kept = b"abc".to_vec();
+        assert_eq!(receiver.try_read_buf(&mut kept).expect("it is there"), 3);
+        assert_eq!(kept, b"abcdef");
         assert_eq!(receiver.try_read(&mut buf).expect_err("none").kind(), ErrorKind::WouldBlock);
         let waiting = filch::time::timeout(Duration::from_millis(1), receiver.readable()).await;
         assert!(waiting.is_err(), "nothing more comes");
