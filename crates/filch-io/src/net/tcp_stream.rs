@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What streams ask the driver for.
-// Why urgent data, which nobody awaits: a read ends before it, so that a short one does not prove an empty buffer.
+// Why urgent data, which hardly anybody awaits: a read ends before it, so that a short one does not prove an empty buffer.
 pub(super) const INTEREST: Interest = Interest::BOTH.add(Interest::PRIORITY);
 
 /// A TCP connection.
