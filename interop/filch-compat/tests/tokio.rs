@@ -10,6 +10,7 @@ use tokio::time::{Duration, Instant, sleep, timeout};
 
 /// A runtime with two workers, so that a task is polled by different threads.
 fn run<T>(main: impl Future<Output = T>) -> T {
+    peers::watch();
     let runtime = Runtime::builder().worker_threads(2).build().expect("a runtime");
     runtime.block_on(main)
 }

@@ -20,6 +20,7 @@ struct Executors {
 
 impl Executors {
     fn new() -> Self {
+        peers::watch();
         let tokio = Builder::new_multi_thread().worker_threads(2).build();
         let smol = Arc::new(smol::Executor::new());
         let (stop, stopped) = smol::channel::bounded(1);

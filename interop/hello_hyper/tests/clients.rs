@@ -1,6 +1,6 @@
 //! The server as its clients see it: `curl`, our own client, `wrk` when it is there, and one that behaves badly.
 
-use peers::{Server, curl, text};
+use peers::{Server, command, curl, output, text};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
@@ -12,7 +12,9 @@ fn start() -> Server {
 
 /// Our client.
 fn fetch(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fetch")).args(arguments).output().expect("it was built")
+    let mut fetch = command(env!("CARGO_BIN_EXE_fetch"));
+    fetch.args(arguments);
+    output(fetch)
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The client at a server that is not ours: nginx.
 
-use peers::{Folder, Program, argument, curl, foreign, text};
+use filch::net::TcpStream;
+use h2::RecvStream;
+use hyper::Request;
+use peers::{Folder, Foreign, argument, command, curl, output, spawn, text};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
@@ -20,7 +23,7 @@ fn large() -> Vec<u8> {
 }
 
 struct Nginx {
-    program: Program,
+    server: Foreign,
     folder: Folder,
     /// Of HTTP/1 and of HTTP/2.
     ports: [u16; 2],
@@ -39,15 +42,11 @@ impl Nginx {
             let text = include_str!("nginx.conf");
             let text = text.replace("HTTP1", &ports[0].to_string());
             folder.write("nginx.conf", text.replace("HTTP2", &ports[1].to_string()));
-            let mut command = foreign("nginx", &folder)?;
-            command.args(["-e", "stderr", "-c", "nginx.conf", "-p", argument(folder.path())]);
-            let mut program = Program::spawn(&mut command);
-            while let Some(line) = program.line() {
-                eprintln!("{line}");
-                // Which one it has, it says after it listens.
-                if line.contains("event method") {
-                    return Some(Nginx { program, folder, ports });
-                }
+            let arguments = ["-e", "stderr", "-c", "nginx.conf", "-p", argument(folder.path())];
+            let mut server = Foreign::start("nginx", &folder, &arguments)?;
+            // Which one it has, it says after it listens.
+            if server.prints("event method", || ()) {
+                return Some(Nginx { server, folder, ports });
             }
         }
         panic!("nginx does not start");
@@ -59,20 +58,28 @@ impl Nginx {
 
     /// Our client, about to ask for pages.
     fn command(&self, version: Version, paths: &[&str]) -> Command {
-        let mut fetch = Command::new(env!("CARGO_BIN_EXE_fetch"));
+        let mut fetch = command(env!("CARGO_BIN_EXE_fetch"));
         fetch.args((version == Version::Http2).then_some("--http2"));
         fetch.args(paths.iter().map(|path| self.url(version, path)));
         fetch
     }
 
     fn fetch(&self, version: Version, paths: &[&str]) -> Output {
-        self.command(version, paths).output().expect("it was built")
+        output(self.command(version, paths))
     }
 
-    /// The paths it has answered, in the order in which it was done with them.
-    fn answered(&self) -> Vec<String> {
-        let log = String::from_utf8(self.folder.read("order.log")).expect("text");
-        log.lines().map(str::to_owned).collect()
+    /// Waits until it has answered `n` times, and returns the paths in the order in which it was done with them.
+    ///
+    /// It notes the last one when the client has it, or a little later.
+    fn answered(&self, n: usize) -> Vec<String> {
+        loop {
+            let log = String::from_utf8(self.folder.read("order.log")).expect("text");
+            let paths: Vec<String> = log.lines().map(str::to_owned).collect();
+            if n <= paths.len() {
+                return paths;
+            }
+            sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -119,16 +126,52 @@ fn large_bodies_come_whole_with_and_without_a_length() {
     }
 }
 
+async fn content(mut body: RecvStream) -> Vec<u8> {
+    let mut content = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data.expect("the server lives");
+        body.flow_control().release_capacity(data.len()).expect("as much as came");
+        content.extend_from_slice(&data);
+    }
+    content
+}
+
+/// It wants tokio's traits of a stream, and nothing else.
+#[test]
+fn h2_without_hyper_gets_large_bodies_side_by_side() {
+    let Some(nginx) = Nginx::start() else { return };
+    let bodies = filch::run(async {
+        let address = ("127.0.0.1", nginx.ports[Version::Http2 as usize]);
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        let (sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        let connection = filch::spawn(connection);
+        let asked = ["/large", "/chunks", "/large"].map(|path| {
+            let (sender, page) = (sender.clone(), Request::get(nginx.url(Version::Http2, path)));
+            async move {
+                let mut sender = sender.ready().await.expect("it is open");
+                let page = page.body(()).expect("a good URL");
+                let (answer, _) = sender.send_request(page, true).expect("it is open");
+                content(answer.await.expect("the server lives").into_body()).await
+            }
+        });
+        let bodies = filch::gather(asked).await;
+        drop(sender); // The last one: the connection ends.
+        connection.await.expect("it does not panic").expect("an orderly end");
+        bodies
+    });
+    assert_eq!(bodies.len(), 3);
+    assert!(bodies.into_iter().all(|body| body == large()));
+}
+
 #[test]
 fn a_slow_page_holds_up_what_follows_in_http_1_only() {
     let Some(nginx) = Nginx::start() else { return };
     let order = VERSIONS.map(|version| {
-        let before = nginx.answered().len();
+        let before = 2 * version as usize;
         assert!(nginx.fetch(version, &["/slow", "/which"]).status.success());
-        // The last of them it notes when the client has it, or a little later.
-        nginx.answered()[before].clone()
+        nginx.answered(before + 2).split_off(before)
     });
-    assert_eq!(order, ["/slow", "/which"]);
+    assert_eq!(order, [["/slow", "/which"], ["/which", "/slow"]]);
 }
 
 #[test]
@@ -163,11 +206,10 @@ fn a_server_that_dies_in_the_middle_of_a_page_is_an_error() {
     for version in VERSIONS {
         let Some(mut nginx) = Nginx::start() else { return };
         let mut fetch = nginx.command(version, &["/which", "/slow"]);
-        let fetch = fetch.stderr(Stdio::piped()).spawn().expect("it was built");
-        while nginx.answered().is_empty() {
-            sleep(Duration::from_millis(1));
-        }
-        nginx.program.kill();
-        assert!(!fetch.wait_with_output().expect("it ends").status.success(), "{version:?}");
+        fetch.stderr(Stdio::null());
+        let mut fetch = spawn(fetch);
+        nginx.answered(1);
+        nginx.server.kill();
+        assert!(!fetch.wait().expect("it is our child").success(), "{version:?}");
     }
 }

@@ -146,13 +146,15 @@ fn a_worker_that_was_stopped_is_told_that_its_job_is_gone() {
 
 #[test]
 fn a_job_that_is_kept_is_not_taken_over() {
+    // A job is kept four times as often: only a machine that stands still for three seconds loses it.
+    const PATIENCE: u64 = 4000;
     let Some(stream) = Stream::new("kept") else { return };
     run(async {
         stream.submit(2).await;
-        // The first job lasts for three times the patience of whoever could take it over.
-        let mut slow = stream.worker("slow", 1, 2400, 800);
+        // The first job lasts for twice the patience of whoever could take it over.
+        let mut slow = stream.worker("slow", 1, 2 * PATIENCE, PATIENCE);
         let first = next_ids(&mut slow, "started", 1);
-        let quick = stream.worker("quick", 1, 1, 800);
+        let quick = stream.worker("quick", 1, 1, PATIENCE);
         stream.outputs(2).await;
         assert!(finished_by(slow).iter().any(|id| first.contains(id)));
         assert_eq!(finished_by(quick).len(), 1);

@@ -1,10 +1,12 @@
 //! Files that go with the test.
 
-use crate::text;
+use crate::{argument, command, output, text};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A folder for the files of a test; they go with it.
@@ -13,8 +15,10 @@ pub struct Folder(PathBuf);
 impl Folder {
     pub fn new() -> Folder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("filch-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(name);
+        static SWEEPER: OnceLock<Child> = OnceLock::new();
+        let ours = std::env::temp_dir().join(format!("filch-{}", std::process::id()));
+        SWEEPER.get_or_init(|| sweeper(&ours));
+        let path = format!("{}-{}", argument(&ours), COUNT.fetch_add(1, Relaxed)).into();
         fs::create_dir(&path).expect("nobody else has this name");
         Folder(path)
     }
@@ -36,18 +40,27 @@ impl Folder {
         fs::read(self.file(name)).expect("a file of this name")
     }
 
-    /// Gives the folder, and what is in it, to a user. `false`: it is not root's to give.
+    /// Gives the folder, and what is in it, to a user. `false`: it is not root's to give, nor the user's own.
     pub(crate) fn give_to(&self, user: u32) -> bool {
-        let is_roots = fs::metadata(&self.0).expect("it is there").uid() == 0;
-        if is_roots {
+        let can_be_given = [0, user].contains(&fs::metadata(&self.0).expect("it is there").uid());
+        if can_be_given {
             let files = fs::read_dir(&self.0).expect("it is readable");
             let files = files.map(|file| file.expect("it is readable").path());
             for path in files.chain([self.0.clone()]) {
                 chown(path, Some(user), Some(user)).expect("root may");
             }
         }
-        is_roots
+        can_be_given
     }
+}
+
+/// Removes what is left of our folders when this program has ended, in whatever way: then its end of the pipe is closed.
+fn sweeper(ours: &Path) -> Child {
+    let mut sweeper = Command::new("sh");
+    sweeper.args(["-c", "read _; rm -rf \"$0\"-*"]).arg(ours).current_dir("/");
+    sweeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    sweeper.process_group(0); // A terminal's Ctrl-C is not for it.
+    sweeper.spawn().expect("there is a shell")
 }
 
 impl Default for Folder {
@@ -72,14 +85,13 @@ impl Certificate {
     pub fn new() -> Certificate {
         let folder = Folder::new();
         folder.write("openssl.cnf", CONFIGURATION);
-        let made = Command::new("openssl")
+        let mut openssl = command("openssl");
+        openssl
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
             .args(["-nodes", "-days", "2", "-config", "openssl.cnf"])
             .args(["-keyout", "key.pem", "-out", "cert.pem"])
-            .current_dir(folder.path())
-            .output()
-            .expect("these tests need openssl");
-        text(made);
+            .current_dir(folder.path());
+        text(output(openssl));
         Certificate { folder }
     }
 

@@ -1,15 +1,18 @@
 //! What smol's crates do under filch, and what they do not need.
 
 use filch::prelude::*;
-use std::process::Command;
+use peers::{command, output, text};
 use std::time::Instant;
+
+fn run<T>(main: impl Future<Output = T>) -> T {
+    peers::watch();
+    filch::run(main)
+}
 
 #[test]
 fn the_program_says_what_it_should() {
-    let output = Command::new(env!("CARGO_BIN_EXE_smol_crates")).output().expect("it was built");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(
-        String::from_utf8(output.stdout).expect("text"),
+        text(output(command(env!("CARGO_BIN_EXE_smol_crates")))),
         "woken by a sleep of filch\nwoken by a timer of smol\na socket of smol\na process of smol\n"
     );
 }

@@ -6,10 +6,9 @@ use async_tungstenite::tungstenite::Message;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use futures_util::StreamExt;
-use peers::{Server, curl, installed, text};
+use peers::{Server, command, curl, installed, output, text};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 
 fn start() -> Server {
     Server::start(env!("CARGO_BIN_EXE_websocket_echo"), &[])
@@ -66,7 +65,9 @@ fn a_client_of_another_library_is_echoed() {
     let Some(python) = python() else { return };
     let server = start();
     let url = format!("ws://{}", server.address);
-    text(Command::new(python).args([PEER, "client", &url]).output().expect("Debian has a Python"));
+    let mut client = command(python);
+    client.args([PEER, "client", &url]);
+    text(output(client));
 }
 
 #[test]

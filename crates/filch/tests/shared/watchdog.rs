@@ -1,6 +1,7 @@
 //! Hangs that say who hangs, and tests that need a process of their own.
 
 use std::env;
+use std::io::{self, Write};
 use std::process::{Command, Output, abort};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -19,7 +20,8 @@ impl Watchdog {
         let test = thread::current().name().unwrap_or("a test").to_owned();
         let watch = move || {
             if is_alive.recv_timeout(TOO_LONG) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("{test} hangs");
+                // Why not `eprintln!`: what a test's threads print so is kept until the test ends.
+                let _ = writeln!(io::stderr(), "{test} hangs");
                 abort();
             }
         };

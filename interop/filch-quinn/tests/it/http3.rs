@@ -4,12 +4,9 @@
 //! QPACK's static table (RFC 9204), without compression.
 
 use filch_quinn::FilchRuntime;
-use peers::{Certificate, Folder, Program, argument, foreign, installed, text};
+use peers::{Certificate, Folder, Foreign, argument, command, installed, output, text};
 use quinn::{Connection, Endpoint, SendStream, VarInt};
 use std::net::SocketAddr;
-use std::process::Command;
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::{LARGE, client, server, socket};
 
@@ -97,13 +94,13 @@ fn answer_ngtcp2(n: usize, body: &[u8], options: &[&str]) {
     let served = filch::run(async {
         let server = server(&certificate, PROTOCOL, FilchRuntime);
         let port = server.local_addr().expect("bound").port().to_string();
-        let mut command = Command::new(program);
+        let mut command = command(program);
         command.args(["--quiet", "--exit-on-all-streams-close", "--http-method", "POST"]);
         command.args(options).arg("--data").arg(folder.file("body"));
         command.arg("--download").arg(folder.path()).args(["127.0.0.1", &port]);
         command.args((0..n).map(|path| format!("https://localhost/{path}")));
         let served = filch::spawn(echo(server.clone()));
-        text(filch::to_thread(move || command.output()).await.expect("it is installed"));
+        text(filch::to_thread(move || output(command)).await);
         server.close(NOTHING_WRONG, b""); // The client may have said so, and it may be lost.
         served.await.expect("it does not panic")
     });
@@ -133,19 +130,24 @@ fn filch_answers_ngtcp2_over_a_line_that_loses_packets() {
 }
 
 /// Serves a folder. `None`: it is not installed.
-fn ngtcp2(folder: &Folder, options: &[&str]) -> Option<(Program, SocketAddr)> {
-    let address = socket().local_addr().expect("bound");
-    let mut command = foreign("gtlsserver", folder)?;
-    command.args(["--quiet", "--htdocs", argument(folder.path())]).args(options);
-    command.args(["127.0.0.1", &address.port().to_string(), "key.pem", "cert.pem"]);
-    let program = Program::spawn(&mut command);
-    // It does not say when it is ready. Until then, what is sent to it is refused, as the next call hears.
-    let probe = socket();
-    probe.connect(address).expect("it is not far");
-    while probe.send(b"?").and_then(|_| probe.send(b"?")).is_err() {
-        sleep(Duration::from_millis(1));
+fn ngtcp2(folder: &Folder, options: &[&str]) -> Option<(Foreign, SocketAddr)> {
+    // A free port may be taken by somebody else before the server has it.
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        let address = socket().local_addr().expect("bound");
+        let port = address.port().to_string();
+        let brief = ["--no-quic-dump", "--no-http-dump", "--htdocs", argument(folder.path())];
+        let place = ["127.0.0.1", &port, "key.pem", "cert.pem"];
+        let arguments = [&brief, options, &place].concat();
+        let mut server = Foreign::start("gtlsserver", folder, &arguments)?;
+        // It does not say that it is ready, but what it receives.
+        let probe = socket();
+        probe.connect(address).expect("it is not far");
+        if server.prints("Received packet", || drop(probe.send(b"?"))) {
+            return Some((server, address));
+        }
     }
-    Some((program, address))
+    panic!("gtlsserver does not start");
 }
 
 /// Asks ngtcp2's server for several files at a time, and looks at what it sends for each.
@@ -154,7 +156,7 @@ fn ask_ngtcp2(paths: &[&str], options: &[&str]) {
     let folder = certificate.folder();
     folder.write("small", "hello to GnuTLS");
     folder.write("large", vec![9; LARGE]);
-    let Some((_program, address)) = ngtcp2(folder, options) else { return };
+    let Some((_server, address)) = ngtcp2(folder, options) else { return };
     filch::run(async {
         let endpoint = client(&certificate, PROTOCOL, FilchRuntime);
         let connecting = endpoint.connect(address, "localhost").expect("a name");

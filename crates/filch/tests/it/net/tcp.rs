@@ -157,22 +157,6 @@ fn data_and_end_in_one_event_are_both_seen_after_a_short_read() {
 }
 
 #[test]
-fn a_reset_wakes_who_waits_to_write() {
-    on_each(|| async {
-        let (mut client, server) = tcp_pair().await;
-        let writing = filch::spawn(async move { client.write_all(&vec![0; 100_000_000]).await });
-        filch::time::sleep(Duration::from_millis(5)).await;
-        server.set_linger(Some(Duration::ZERO)).expect("zero is allowed");
-        drop(server);
-        let error = in_time(writing).await.expect("no panic").expect_err("the peer is gone");
-        assert!(
-            matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
-            "{error}"
-        );
-    });
-}
-
-#[test]
 fn peeked_bytes_are_read_again() {
     on_each(|| async {
         let (mut client, mut server) = tcp_pair().await;

@@ -3,9 +3,9 @@
 use super::{in_time, on_each};
 use filch::io::{AsyncReadExt, AsyncWriteExt};
 use filch::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
+use futures_lite::future::poll_once;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 /// A path that no other test uses, removed at the end.
 pub(super) struct Place(pub(super) PathBuf);
@@ -59,17 +59,21 @@ fn a_full_queue_makes_a_connect_wait() {
             .expect("the path is free");
         socket.listen(0).expect("it is bound");
         let listener = UnixListener::from_std(socket.into()).expect("an open listener");
-        let clients: Vec<_> = (0..5)
-            .map(|_| {
-                let path = place.0.clone();
-                filch::spawn(async move { UnixStream::connect(path).await })
-            })
-            .collect();
-        filch::time::sleep(Duration::from_millis(5)).await;
-        for _ in 0..5 {
-            in_time(listener.accept()).await.expect("five connect");
+        let mut connected = Vec::new();
+        let mut waiting = Vec::new();
+        while waiting.len() < 5 {
+            let path = place.0.clone();
+            let mut connecting = Box::pin(async move { UnixStream::connect(path).await });
+            match poll_once(&mut connecting).await {
+                Some(stream) => connected.push(stream.expect("it listens")),
+                None => waiting.push(connecting),
+            }
         }
-        for client in clients {
+        let waiting: Vec<_> = waiting.into_iter().map(filch::spawn).collect();
+        for _ in 0..connected.len() + waiting.len() {
+            in_time(listener.accept()).await.expect("all of them connect");
+        }
+        for client in waiting {
             in_time(client).await.expect("no panic").expect("the queue has room in the end");
         }
     });
