@@ -111,10 +111,13 @@ impl Child {
     pub async fn terminate_timeout(&mut self, grace: Duration) -> Result<ExitStatus> {
         self.start_terminate()?;
         let ended = timeout(grace, self.wait()).await;
-        self.start_kill_all()?;
+        let killed = self.start_kill_all();
         match ended {
             Ok(status) => status,
-            Err(_elapsed) => self.wait().await,
+            Err(_elapsed) => {
+                killed?;
+                self.wait().await
+            }
         }
     }
 
@@ -124,14 +127,22 @@ impl Child {
     /// # Errors
     /// As [`start_kill`](Self::start_kill).
     pub fn start_terminate(&mut self) -> Result<()> {
-        let kills_tree = self.life.on_drop.kills_tree;
-        self.life.process_mut().terminate(kills_tree)
+        let has_tree = self.has_tree();
+        self.life.process_mut().terminate(has_tree)
     }
 
-    /// Kills the child, or all of its tree.
+    /// Kills the child, or all of its tree. An error says that the child itself goes on.
     pub(super) fn start_kill_all(&mut self) -> Result<()> {
-        let kills_tree = self.life.on_drop.kills_tree;
-        self.life.process_mut().kill_all(kills_tree)
+        if self.has_tree() {
+            // Why ignored: it tells whether anybody of the tree was killed.
+            let _ = self.life.process_mut().kill_all(true);
+        }
+        self.start_kill()
+    }
+
+    /// Whether its descendants are to be ended with it.
+    pub(super) fn has_tree(&self) -> bool {
+        self.life.on_drop.kills_tree
     }
 
     /// Awaits the end of the process. The pipe to it is closed first: it may wait for the end of its input.

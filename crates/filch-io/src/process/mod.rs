@@ -29,7 +29,8 @@
 //! # Pipes that do not end
 //! The end of a pipe comes when *every* process that holds its other end has closed it. A descendant that outlives the
 //! child and has inherited its output keeps [`Child::wait_with_output`] and [`Command::output`] waiting, although the
-//! child has ended. [`run`] with a [`timeout`](Run::timeout) does not wait longer than that.
+//! child has ended. [`run`] with a [`timeout`](Run::timeout) does not wait longer than that (on Windows, not longer than
+//! its [grace](Run::grace) besides).
 
 mod child;
 mod command;

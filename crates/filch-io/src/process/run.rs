@@ -3,15 +3,16 @@
 use super::child::{Child, read_to_end};
 use super::command::{Command, OnDrop};
 use super::pipe::{ChildStderr, ChildStdin, ChildStdout};
+use super::system::{Pipe, unknown_end};
 use crate::io::AsyncWriteExt;
 use filch_timer::timeout;
 use std::borrow::BorrowMut;
 use std::error;
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture, pending, poll_fn};
 use std::io::{self, ErrorKind, Result};
 use std::pin::{Pin, pin};
-use std::process::{ExitStatus, Output};
+use std::process::Output;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -74,7 +75,9 @@ impl<C> Run<C> {
     /// Limits the time until the program has ended and its output is closed.
     ///
     /// After that it is asked to end (`SIGTERM`), killed after the [grace](Self::grace), and the outcome is
-    /// [`RunError::TimedOut`]. A descendant that goes on and holds the output open is not waited for.
+    /// [`RunError::TimedOut`]. What is left of its tree, if that is to be ended, is killed once the program itself has
+    /// ended. Any other descendant that goes on and holds the output open is not waited for; on Windows it is, for the
+    /// grace. A program that runs as somebody else and may not be signaled goes on, and is reaped at its end.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
@@ -131,7 +134,7 @@ struct Talk {
     stderr: Option<ChildStderr>,
     input: Vec<u8>,
     n_written: usize,
-    /// What was read, and how the program ended, if it has.
+    /// What was read, and how the program ended, once that is known.
     output: Output,
 }
 
@@ -139,7 +142,7 @@ impl Talk {
     fn new(mut child: Child, input: Vec<u8>) -> Talk {
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let output = Output { status: ExitStatus::default(), stdout: vec![], stderr: vec![] };
+        let output = Output { status: unknown_end(), stdout: vec![], stderr: vec![] };
         Talk { child, stdin, stdout, stderr, input, n_written: 0, output }
     }
 
@@ -150,7 +153,7 @@ impl Talk {
             Some(limit) => self.finish_within(limit).await?,
         };
         if !is_done {
-            self.end(grace).await?;
+            self.end(grace).await;
         }
         Ok((is_done, self.output))
     }
@@ -177,22 +180,65 @@ impl Talk {
         }
     }
 
-    /// Ends the program, by force when the grace is over, and takes what is left in its pipes.
-    async fn end(&mut self, grace: Duration) -> Result<()> {
-        self.child.start_terminate()?;
-        if !self.finish_within(grace).await? {
-            self.child.start_kill_all()?;
-            self.output.status = self.child.wait().await?;
-            // Not to their ends: somebody else may hold them.
-            if let Some(pipe) = &mut self.stdout {
-                pipe.pipe.drain(&mut self.output.stdout);
-            }
-            if let Some(pipe) = &mut self.stderr {
-                pipe.pipe.drain(&mut self.output.stderr);
+    /// Ends the program, by force when the grace is over, and takes what is left in its pipes; not to their ends, for
+    /// somebody else may hold them.
+    ///
+    /// Whatever fails here, the program was too slow, which is what is told.
+    async fn end(&mut self, grace: Duration) {
+        if !self.has_ended() || self.child.has_tree() {
+            // Why ignored: one that may not be signaled may end by itself.
+            let _ = self.child.start_terminate();
+            let has_ended = timeout(grace, self.exit()).await.is_ok();
+            let is_killed = self.child.start_kill_all().is_ok();
+            if is_killed && !has_ended {
+                self.exit().await;
             }
         }
-        Ok(())
+        if !Pipe::DRAINS {
+            let _ = self.finish_within(grace).await;
+        }
+        if let Some(pipe) = &mut self.stdout {
+            pipe.pipe.drain(&mut self.output.stdout);
+        }
+        if let Some(pipe) = &mut self.stderr {
+            pipe.pipe.drain(&mut self.output.stderr);
+        }
     }
+
+    /// Whether the end of the program itself is known.
+    fn has_ended(&mut self) -> bool {
+        let ended = self.child.try_wait();
+        if let Ok(Some(status)) = ended {
+            self.output.status = status;
+        }
+        matches!(ended, Ok(Some(_)))
+    }
+
+    /// Waits until the program itself has ended, or nobody can know. Feeds and reads meanwhile, for it may write before.
+    async fn exit(&mut self) {
+        let Talk { child, stdin, stdout, stderr, input, n_written, output } = self;
+        let feeding = pin!(regardless(feed(stdin, input, n_written)));
+        let out = pin!(regardless(read_to_end(stdout, &mut output.stdout)));
+        let err = pin!(regardless(read_to_end(stderr, &mut output.stderr)));
+        let mut talk = pin!(async {
+            let _ = all([Some(feeding), Some(out), Some(err)]).await;
+            pending::<()>().await
+        });
+        let mut exit = pin!(child.wait());
+        let exited = poll_fn(|cx| {
+            let _ = talk.as_mut().poll(cx);
+            exit.as_mut().poll(cx)
+        });
+        if let Ok(status) = exited.await {
+            output.status = status;
+        }
+    }
+}
+
+/// One that fails does not stop the others.
+async fn regardless(part: impl Future<Output = Result<()>>) -> Result<()> {
+    let _ = part.await;
+    Ok(())
 }
 
 /// Writes what is left of the input, and closes the pipe.
@@ -249,6 +295,9 @@ pub enum RunError {
         /// How long it had.
         limit: Duration,
         /// How it ended, and what it had written.
+        ///
+        /// The status is that of no end, without an exit code or a signal (on Windows: code 259), when the program may
+        /// not be ended by us, or somebody else has reaped it.
         output: Output,
     },
     /// The program ended with a failure, and was to be checked.
@@ -284,8 +333,11 @@ impl fmt::Display for RunError {
         match self {
             RunError::Io { program, error } => write!(f, "`{program}`: {error}"),
             RunError::TimedOut { program, limit, output } => {
-                let status = output.status;
-                write!(f, "`{program}` was not done after {limit:?} and was ended ({status})")
+                write!(f, "`{program}` was not done after {limit:?} and ")?;
+                match output.status {
+                    status if status == unknown_end() => write!(f, "its end is not known"),
+                    status => write!(f, "was ended ({status})"),
+                }
             }
             RunError::Failed { program, output } => {
                 write!(f, "`{program}` failed ({})", output.status)?;

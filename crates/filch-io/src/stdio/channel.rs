@@ -1,4 +1,4 @@
-//! One standard stream, and how it is read or written without blocking a worker.
+//! One standard stream, and how it is read or written without waiting for another process.
 //!
 //! The process's descriptor shares its *open file description* with other processes, so `O_NONBLOCK`, which belongs to the
 //! description, must not be set on it. There are three ways around:
@@ -8,7 +8,8 @@
 //! - Else the system is asked, before each call, whether it would wait. It is not then, unless another process takes at
 //!   this very moment what was to be read: that call waits for the next input.
 //!
-//! Files never wait for anybody, and are read and written as they are.
+//! Files are read and written as they are, also where the disk has to be waited for. The way of `fs`, by a thread, would take
+//! from a child process that shares the position what a canceled read has found, and write after it has answered.
 
 use crate::source::Source;
 use filch_core::io::{Direction, Interest};
@@ -37,7 +38,7 @@ struct Open {
 /// How a call is kept from waiting.
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    /// It never waits: a file, or a description of our own.
+    /// It waits for no other process: a file, or a description of our own.
     Plain,
     /// It is told not to.
     Socket,

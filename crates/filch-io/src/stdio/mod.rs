@@ -1,8 +1,9 @@
 //! The standard streams of the process: [`stdin`], [`stdout`], [`stderr`].
 //!
 //! No thread waits for them, so that none has to be waited for when the program ends: a pipe, a terminal or a socket is
-//! watched by the driver, and a file answers at once. What is read stays with who reads: nothing is read ahead, and a read
-//! that is canceled has taken nothing, neither from the next reader here nor from a child process that inherits the stream.
+//! watched by the driver, and a file is read and written on the spot, where its disk may hold up the worker. What is read
+//! stays with who reads: nothing is read ahead, and a read that is canceled has taken nothing, neither from the next reader
+//! here nor from a child process that inherits the stream.
 //!
 //! **Invariant:** whether the streams block is not ours to change. Other processes, the shell among them, share them.
 
@@ -51,7 +52,7 @@ pub struct Stderr {
 /// The process's standard input.
 ///
 /// Where it is a pipe, a terminal or a socket, the first read that has to wait registers it with the runtime of that
-/// moment. A file is read on the spot.
+/// moment. A file is read on the spot, by the worker.
 ///
 /// # Examples
 /// ```no_run

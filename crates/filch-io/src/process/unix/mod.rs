@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{Error, ErrorKind, Result};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::ExitStatus;
 
 pub(super) use pipe::Pipe;
@@ -177,6 +177,11 @@ impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("id", &self.id()).field("status", &self.status).finish()
     }
+}
+
+/// The status of a process whose end is not known: `waitpid` says so of one that goes on.
+pub(super) fn unknown_end() -> ExitStatus {
+    ExitStatus::from_raw(0xFFFF)
 }
 
 impl Child {

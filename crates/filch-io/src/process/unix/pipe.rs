@@ -23,6 +23,9 @@ pub(in crate::process) struct Pipe {
 }
 
 impl Pipe {
+    /// [`drain`](Self::drain) gives all that was written so far.
+    pub(in crate::process) const DRAINS: bool = true;
+
     /// Takes an end that was made for us.
     pub(in crate::process) fn new(end: impl Into<OwnedFd>, direction: Direction) -> Result<Pipe> {
         Ok(Pipe { source: Source::new(nonblocking(end)?, direction.interest()) })

@@ -12,7 +12,7 @@ use std::ffi::{OsStr, c_void};
 use std::fmt;
 use std::io::{Error, ErrorKind, Result};
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle, RawHandle};
-use std::os::windows::process::CommandExt;
+use std::os::windows::process::{CommandExt, ExitStatusExt};
 use std::process::ExitStatus;
 
 pub(super) use pipe::Pipe;
@@ -125,6 +125,11 @@ impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("id", &self.id()).field("status", &self.status).finish()
     }
+}
+
+/// The status of a process whose end is not known: `STILL_ACTIVE`, which `GetExitCodeProcess` says of one that goes on.
+pub(super) fn unknown_end() -> ExitStatus {
+    ExitStatus::from_raw(259)
 }
 
 impl Child {

@@ -28,6 +28,9 @@ pub(in crate::process) struct Pipe {
 }
 
 impl Pipe {
+    /// What a thread is about to read is out of reach of [`drain`](Self::drain).
+    pub(in crate::process) const DRAINS: bool = false;
+
     pub(in crate::process) fn new(end: impl Into<OwnedHandle>, _: Direction) -> Result<Pipe> {
         let end = Arc::new(File::from(end.into()));
         Ok(Pipe { end, bytes: Vec::new(), n_taken: 0, call: None })

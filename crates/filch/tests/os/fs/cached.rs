@@ -99,3 +99,56 @@ fn a_pipe_is_opened_and_read_without_a_worker() {
         });
     });
 }
+
+/// Runs the program below where `$DIR/both` is an overlay over `$DIR/lower`.
+const IN_AN_OVERLAY: &str = r#"
+    mount -t tmpfs none "$DIR" && cd "$DIR" && mkdir lower upper work both && echo text > lower/file &&
+    mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work both || exit 77
+    exec "$PROGRAM" --ignored --exact fs::cached::open_in_an_overlay --nocapture --test-threads=1
+"#;
+
+#[test]
+fn a_file_of_a_lower_layer_is_not_copied_by_a_worker() {
+    let _watchdog = crate::watchdog::Watchdog::new();
+    let folder = Folder::new();
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", IN_AN_OVERLAY])
+        .env("DIR", &folder.0)
+        .env("PROGRAM", std::env::current_exe().expect("a test has a path"))
+        .output();
+    let Ok(output) = output else {
+        eprintln!("note: no `unshare`; this test did nothing");
+        return;
+    };
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.code() == Some(77) || stderr.starts_with("unshare:") {
+        eprintln!("note: nothing may be mounted here; this test did nothing\n{stderr}");
+        return;
+    }
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
+}
+
+#[test]
+#[ignore = "run by a test of this file in an overlay"]
+fn open_in_an_overlay() {
+    let folder = std::path::PathBuf::from(std::env::var_os("DIR").expect("the test sets it"));
+    let path = folder.join("both/file");
+    let copied = folder.join("upper/file");
+    for builder in [Builder::new_multi_thread(), Builder::new_current_thread()] {
+        let text = futures_lite::future::block_on(fs::read_to_string(&path));
+        assert_eq!(text.expect("it exists"), "text\n");
+        let (runtime, free) = with_a_stuck_thread(builder);
+        runtime.block_on(async {
+            let hand = Hand::default();
+            assert!(hand.poll(&mut pin!(File::options().append(true).open(&path))).is_pending());
+            assert!(!copied.exists());
+            // The lower layer may be on another machine.
+            assert!(hand.poll(&mut pin!(File::open(&path))).is_pending());
+            assert!(hand.poll(&mut pin!(fs::read(&path))).is_pending());
+        });
+        drop(free);
+    }
+    drop(std::fs::File::options().append(true).open(&path).expect("it exists"));
+    assert!(copied.exists(), "this is what takes long");
+}

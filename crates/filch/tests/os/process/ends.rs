@@ -1,10 +1,11 @@
 //! How a process ends, and how that is learned.
 
-use super::{exists, in_time, is_zombie, on_each, sh};
+use super::{exists, in_time, is_zombie, on_each, sh, with_signals_refused};
 use crate::tools::{Hand, current_thread, eventually, workers};
 use crate::watchdog::{Watchdog, run_alone};
 use filch::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use filch::process::{Child, Command, Stdio};
+use futures_lite::future::poll_once;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
@@ -246,6 +247,26 @@ fn terminate_timeout_kills_who_does_not_listen() {
 }
 
 #[test]
+fn a_status_is_told_although_the_rest_of_the_tree_may_not_be_killed() {
+    with_signals_refused("process::ends::terminate_a_tree_whose_kill_is_refused", ":when=2");
+}
+
+#[test]
+#[ignore = "run by a test of this file under strace"]
+fn terminate_a_tree_whose_kill_is_refused() {
+    current_thread().block_on(in_time(async {
+        let mut child = sh("trap 'exit 11' TERM; echo ready; while :; do sleep 0.01; done")
+            .stdout(Stdio::piped())
+            .kill_tree_on_drop(true)
+            .spawn()
+            .expect("there is a shell");
+        child.stdout.as_mut().expect("it is piped").read_u8().await.expect("the shell lives");
+        let status = child.terminate_timeout(super::TOO_LONG).await.expect("it is known");
+        assert_eq!(status.code(), Some(11));
+    }));
+}
+
+#[test]
 fn a_child_starts_with_a_clean_signal_mask_and_sigpipe() {
     on_each(|| async {
         let output = Command::new("cat").arg("/proc/self/status").output().await;
@@ -300,9 +321,9 @@ fn everything_once() {
         let mut waits = Vec::new();
         for code in 0..50_u8 {
             let mut child = gate(&stdin, code).spawn().expect("below the limits");
+            assert!(poll_once(child.wait()).await.is_none(), "it waits for its input");
             waits.push(filch::spawn(async move { child.wait().await }));
         }
-        filch::time::sleep(Duration::from_millis(5)).await;
         assert_eq!(catches_sigchld(), !has_pidfds);
         drop((stdin, end));
         for (code, wait) in waits.into_iter().enumerate() {

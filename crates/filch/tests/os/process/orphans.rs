@@ -6,6 +6,7 @@ use crate::watchdog::{Watchdog, run_alone};
 use filch::io::AsyncReadExt;
 use filch::process::{Child, Command, Stdio};
 use futures_lite::future::poll_once;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -36,12 +37,17 @@ pub(super) fn no_reaper() -> bool {
 #[test]
 fn a_dropped_child_goes_on_and_is_reaped_at_its_end() {
     on_each(|| async {
-        let (mut command, end) = waiting();
-        let (child, pid) = spawn(&mut command);
+        let (theirs, mut ours) = UnixStream::pair().expect("below the limit");
+        let mut command = Command::new("cat");
+        command.stdin(OwnedFd::from(theirs.try_clone().expect("below the limit")));
+        let (child, pid) = spawn(command.stdout(OwnedFd::from(theirs)));
         drop((child, command));
-        filch::time::sleep(Duration::from_millis(5)).await;
-        assert!(exists(pid), "nobody ended it");
-        drop(end);
+        // What it answers now, it has read after the drop.
+        let mut answer = [0; 5];
+        ours.write_all(b"hello").expect("it goes on");
+        ours.read_exact(&mut answer).expect("it goes on");
+        assert_eq!(&answer, b"hello");
+        drop(ours);
         eventually(|| !exists(pid));
     });
 }

@@ -1,6 +1,7 @@
 //! The pipes between a child and its parent.
 
-use super::{on_each, sh};
+use super::{is_zombie, on_each, sh};
+use crate::tools::eventually;
 use crate::watchdog::run_alone;
 use filch::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use filch::process::{ChildStdin, ChildStdout, Command, Stdio};
@@ -63,39 +64,63 @@ fn much_in_both_directions_does_not_block() {
 #[test]
 fn a_write_to_a_child_that_has_closed_its_end_errs() {
     on_each(|| async {
-        let mut child = sh("exec <&-; echo closed; sleep 0.05")
+        let mut child = sh("exec <&-; echo closed; exec sleep 1000")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
             .expect("there is a shell");
         child.stdout.as_mut().expect("it is piped").read_u8().await.expect("it says so");
         let stdin = child.stdin.as_mut().expect("it is piped");
         let error = stdin.write_all(&[0; 100_000]).await.expect_err("nobody reads");
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-        assert!(child.wait().await.expect("it is ours").success());
+        assert!(child.try_wait().expect("it is ours").is_none(), "it goes on");
+        child.kill().await.expect("it is ours");
     });
 }
 
 #[test]
 fn a_write_that_waits_learns_that_the_child_has_gone() {
     on_each(|| async {
-        let mut child = sh("sleep 0.05").stdin(Stdio::piped()).spawn().expect("there is a shell");
+        let mut command = Command::new("sleep");
+        command.arg("1000").stdin(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("there is a sleep");
         let mut stdin = child.stdin.take().expect("it is piped");
-        let error = stdin.write_all(&vec![0; 1_000_000]).await.expect_err("nobody reads");
-        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-        assert!(child.wait().await.expect("it is ours").success());
+        let bytes = vec![0; 1_000_000];
+        let mut writing = pin!(stdin.write_all(&bytes));
+        assert!(poll_once(&mut writing).await.is_none(), "the pipe is full");
+        // Once more at first, while the child lives; from then on only the driver wakes it.
+        let (written, killed) = filch::join!(biased; writing, async { child.start_kill() });
+        killed.expect("it is ours");
+        assert_eq!(written.expect_err("nobody reads").kind(), ErrorKind::BrokenPipe);
+        child.wait().await.expect("it is ours");
     });
+}
+
+/// Whether the process is inside a read of its standard input: the number of the call, and its first argument.
+fn reads_stdin(pid: u32) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    call.starts_with(&format!("{} 0x0 ", libc::SYS_read))
 }
 
 #[test]
 fn the_output_of_one_is_the_input_of_another() {
     on_each(|| async {
         // The second one reads before there is anything, which fails on a pipe that does not block.
-        let mut first =
-            sh("sleep 0.02; echo late").stdout(Stdio::piped()).spawn().expect("there is a shell");
+        let mut first = sh("read line; echo late")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("there is a shell");
         let stdout = first.stdout.take().expect("it is piped");
         let stdin = Stdio::try_from(stdout).expect("it can be given away");
-        let output = Command::new("cat").stdin(stdin).output().await.expect("there is a cat");
+        let mut second = Command::new("cat");
+        let second = second.stdin(stdin).stdout(Stdio::piped()).spawn().expect("there is a cat");
+        let pid = second.id().expect("its end is not known");
+        eventually(|| reads_stdin(pid) || is_zombie(pid));
+        assert!(!is_zombie(pid), "it waits");
+        first.stdin.take().expect("it is piped").write_all(b"\n").await.expect("the shell reads");
+        let output = second.wait_with_output().await.expect("it is ours");
         assert_eq!(output.stdout, b"late\n");
         assert!(first.wait().await.expect("it is ours").success());
     });

@@ -1,6 +1,6 @@
 //! `process::run`.
 
-use super::{TOO_LONG, exists, on_each, sh};
+use super::{TOO_LONG, exists, on_each, sh, with_signals_refused};
 use crate::tools::eventually;
 use filch::io::{AsyncBufReadExt, BufReader};
 use filch::process::{Command, Run, RunError, Stdio, run};
@@ -127,6 +127,93 @@ fn a_descendant_that_holds_the_pipe_is_not_waited_for_beyond_the_timeout() {
         assert!(output.status.success(), "the program itself was done");
         assert!(begin.elapsed() < Duration::from_secs(40));
     });
+}
+
+#[test]
+fn a_descendant_that_holds_the_pipe_costs_no_grace() {
+    /// Far less than the grace, which is five seconds.
+    const BOUND: Duration = Duration::from_secs(1);
+
+    on_each(|| async {
+        // In one, the program itself is done; the other has to be asked to end.
+        for script in ["echo up; sleep 30 & echo $!", "echo up; sleep 30 & echo $!; exec sleep 30"]
+        {
+            let mut shortest = Duration::MAX;
+            for _ in 0..5 {
+                let begin = Instant::now();
+                let error = run(sh(script)).timeout(Duration::from_millis(300)).await;
+                let elapsed = begin.elapsed();
+                let output = error.expect_err("the pipe is open").into_output();
+                let text = String::from_utf8(output.expect("it was started").stdout);
+                let pid = text.expect("ASCII").lines().nth(1).and_then(|pid| pid.parse().ok());
+                if let Some(pid) = pid.and_then(Pid::from_raw) {
+                    kill_process(pid, Signal::KILL).expect("it sleeps on");
+                    shortest = shortest.min(elapsed);
+                    if shortest < BOUND {
+                        break;
+                    }
+                }
+            }
+            assert!(shortest < BOUND, "{script}: {shortest:?}");
+        }
+    });
+}
+
+#[test]
+fn a_program_that_may_not_be_signaled_is_told_of_with_what_it_wrote() {
+    with_signals_refused("process::runs::a_run_whose_signals_are_refused", "");
+    with_signals_refused("process::runs::a_tree_whose_signals_are_refused", "");
+}
+
+/// Runs a program that writes, and goes on until its input ends, which is after `run` has given up.
+async fn refused(kills_tree: bool) {
+    let gate = || UnixStream::pair().expect("below the limit");
+    let command = |script: &str, stdin| {
+        let mut command = sh(script);
+        command.stdin(OwnedFd::from(stdin)).kill_tree_on_drop(kills_tree);
+        command
+    };
+    let (stdin, end) = gate();
+    let error = loop {
+        let run = run(command("echo hi; read line", stdin.try_clone().expect("below the limit")));
+        let run = run.grace(Duration::from_millis(20)).timeout(Duration::from_millis(300));
+        let error = run.await.expect_err("it waits for its input");
+        assert!(matches!(error, RunError::TimedOut { .. }), "{error:?}");
+        if !error.output().expect("it was started").stdout.is_empty() {
+            break error;
+        }
+    };
+    assert!(error.to_string().ends_with(" and its end is not known"), "{error}");
+    let output = error.into_output().expect("it was started");
+    assert_eq!(output.stdout, b"hi\n");
+    assert_eq!((output.status.code(), output.status.signal()), (None, None));
+    assert!(!output.status.success());
+    drop((stdin, end));
+
+    // One that ends by itself within the grace has a status.
+    let (stdin, end) = gate();
+    let run = run(command("read line; exit 7", stdin)).grace(TOO_LONG);
+    let running = async { run.timeout(Duration::from_millis(50)).await };
+    let ending = async {
+        filch::time::sleep(Duration::from_millis(100)).await;
+        drop(end);
+    };
+    // Why biased: the limit begins first, so it is over first.
+    let (outcome, ()) = filch::join!(biased; running, ending);
+    let output = outcome.expect_err("it was too slow").into_output().expect("it was started");
+    assert_eq!(output.status.code(), Some(7));
+}
+
+#[test]
+#[ignore = "run by a test of this file under strace"]
+fn a_run_whose_signals_are_refused() {
+    on_each(|| refused(false));
+}
+
+#[test]
+#[ignore = "run by a test of this file under strace"]
+fn a_tree_whose_signals_are_refused() {
+    on_each(|| refused(true));
 }
 
 #[test]
