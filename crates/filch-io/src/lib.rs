@@ -14,6 +14,9 @@
 
 pub mod io;
 
+#[cfg(unix)]
+mod per_process;
+
 pub mod fs;
 
 mod source;

@@ -20,13 +20,19 @@ pub fn forked() {
     N_FORKS.fetch_add(1, Relaxed);
 }
 
+/// How many forks there are between the first process and this one: what was made at another count is a parent's.
+#[inline]
+pub fn n_forks() -> u32 {
+    N_FORKS.load(Relaxed)
+}
+
 impl Origin {
     pub(super) fn set_here(&self) {
-        self.0.store(N_FORKS.load(Relaxed), Relaxed);
+        self.0.store(n_forks(), Relaxed);
     }
 
     #[inline]
     pub(super) fn is_here(&self) -> bool {
-        self.0.load(Relaxed) == N_FORKS.load(Relaxed)
+        self.0.load(Relaxed) == n_forks()
     }
 }

@@ -12,7 +12,7 @@ mod shell;
 
 pub use block_on::block_on_thread;
 pub use buffers::{Armed, TimerBuffers};
-pub use fork::forked;
+pub use fork::{forked, n_forks};
 pub use parts::Parts;
 pub(crate) use root::Root;
 pub use root::{Remains, Unfinished, UnobservedPanic, UnobservedPanics};

@@ -27,7 +27,9 @@ pub use shutdown::{ShutdownSignal, shutdown_signal};
 /// When the handler cannot be installed.
 ///
 /// # Cancel safety
-/// Cancel safe, but a Ctrl-C that comes between two calls has its usual effect.
+/// Cancel safe: no Ctrl-C is lost. One that comes between two calls has its usual effect, and so has one that came while
+/// the future was there and that it was not polled for: in a `select!` that another branch wins, Ctrl-C ends the process,
+/// or is told to who handles it beside this future, as `filch::run` does.
 #[cfg(unix)]
 pub async fn ctrl_c() -> std::io::Result<()> {
     unix::signal(unix::SignalKind::interrupt())?.recv().await;

@@ -47,7 +47,8 @@ impl fmt::Display for ShutdownSignal {
 /// When a handler cannot be installed.
 ///
 /// # Cancel safety
-/// Cancel safe, but a signal that comes between two calls has its usual effect.
+/// Cancel safe: no signal is lost. One that comes between two calls has its usual effect, and so has one that came while
+/// the future was there and that it was not polled for. Where both have come before it is polled, they count as one.
 ///
 /// # Examples
 /// ```no_run
@@ -66,8 +67,10 @@ pub async fn shutdown_signal() -> Result<ShutdownSignal> {
 }
 
 fn poll_first(listeners: &mut [Signal; 2], cx: &mut Context<'_>) -> Poll<ShutdownSignal> {
-    for (asked, listener) in ShutdownSignal::ALL.into_iter().zip(listeners) {
-        if listener.poll_recv(cx).is_ready() {
+    for (place, asked) in ShutdownSignal::ALL.into_iter().enumerate() {
+        if listeners[place].poll_recv(cx).is_ready() {
+            // Why: the other one, if it has come as well, would end the program when its listener is dropped.
+            listeners.iter_mut().for_each(Signal::clear);
             return Poll::Ready(asked);
         }
     }

@@ -13,7 +13,16 @@
 //! may live under another executor. The thread is started by the first listener and sleeps in `read`.
 //!
 //! **Invariant:** a signal's disposition is ours only while it has an entry; an entry has listeners or a stand-in.
+//!
+//! **Invariant:** a signal that was caught is heard by a listener, or told to a stand-in, or has its usual effect once
+//! nobody is left who could hear it. Marks are therefore taken under the table's lock only, by whoever sees to that.
+//!
+//! **Forks:** a child has the handlers and none of the listeners' tasks, nor the thread. It has a table of its own, whose
+//! first use has the signals do what they did before. Until then the handler, which finds that the pipe is another process's,
+//! gives its signal the default effect back, if it had that.
 
+use crate::per_process::{Inherited, PerProcess};
+use filch_core::runtime::n_forks;
 use filch_core::scope::{Reason, Request, Urgency};
 use filch_core::sys::thread;
 use slab::Slab;
@@ -28,8 +37,8 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 // Why std's: statics, and a signal handler, are beyond what a checker can run.
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicI32};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 /// One more than the largest signal number of any system.
@@ -39,20 +48,37 @@ const N_SIGNALS: usize = 129;
 const FORBIDDEN: [c_int; 5] =
     [libc::SIGKILL, libc::SIGSTOP, libc::SIGILL, libc::SIGFPE, libc::SIGSEGV];
 
-/// The signals that came and that the thread has not seen. Set by the handler, taken by the thread.
+/// The signals that came and that nobody has seen to. Set by the handler, taken under the table's lock.
 static CAME: [AtomicBool; N_SIGNALS] = [const { AtomicBool::new(false) }; N_SIGNALS];
 
-/// The pipe's end that the handler writes to, or -1. Set once, never closed.
+/// Whether a signal that we have taken had its default effect before. Set when it is taken, read by the handler.
+static WAS_DEFAULT: [AtomicBool; N_SIGNALS] = [const { AtomicBool::new(false) }; N_SIGNALS];
+
+/// The pipe's end that the handler writes to, or -1. Set once in each process, never closed: a handler may be about to
+/// write.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// The number of the process whose pipe it is, or 0.
+static OWNER: AtomicI32 = AtomicI32::new(0);
 
 /// Why a stand-in's program ends.
 pub(super) const CTRL_C: Reason = Reason::from_static("Ctrl-C");
 
-static TABLE: Mutex<Table> = Mutex::new(Table { entries: BTreeMap::new(), has_thread: false });
+static TABLE: PerProcess<Table> = PerProcess::new(Table::new);
 
 struct Table {
     entries: BTreeMap<c_int, Entry>,
     has_thread: bool,
+    /// What a fork has not taken leave of.
+    parents: Option<Inherited<Table>>,
+}
+
+/// Which listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    index: usize,
+    /// In which process it listens.
+    n_forks: u32,
 }
 
 /// One signal that somebody listens for.
@@ -61,8 +87,8 @@ struct Entry {
     former: libc::sigaction,
     /// How many were told to listeners.
     n_came: u64,
-    /// Whether a listener has looked and found one.
-    was_heard: bool,
+    /// How many of them some listener has seen.
+    n_heard: u64,
     listeners: Slab<Listener>,
     /// Who is told while nobody listens.
     stand_in: Option<Arc<StandIn>>,
@@ -92,7 +118,7 @@ enum Calls {
 }
 
 /// Adds a listener for `signal`; answers its key.
-pub(super) fn listen(signal: c_int) -> Result<usize> {
+pub(super) fn listen(signal: c_int) -> Result<Key> {
     let in_range = usize::try_from(signal).is_ok_and(|number| (1..N_SIGNALS).contains(&number));
     if !in_range || FORBIDDEN.contains(&signal) {
         return Err(Error::new(
@@ -115,25 +141,41 @@ pub(super) fn listen(signal: c_int) -> Result<usize> {
         }
     };
     let listener = Listener { n_seen: entry.n_came, waker: None };
-    Ok(entry.listeners.insert(listener))
+    Ok(Key { index: entry.listeners.insert(listener), n_forks: n_forks() })
 }
 
 /// Ready once `signal` came since the listener was asked last.
-pub(super) fn poll(signal: c_int, key: usize, waker: &Waker) -> Poll<()> {
-    if came(signal, key, None).is_ready() {
+///
+/// # Panics
+/// In a fork of the process that listens.
+pub(super) fn poll(signal: c_int, key: Key, waker: &Waker) -> Poll<()> {
+    if take(signal, key) {
         return Poll::Ready(());
     }
     // Unlocked: a waker's clone is foreign code.
     came(signal, key, Some(waker.clone()))
 }
 
-fn came(signal: c_int, key: usize, mut waker: Option<Waker>) -> Poll<()> {
+/// Whether `signal` came since the listener was asked last.
+///
+/// # Panics
+/// As [`poll`].
+pub(super) fn take(signal: c_int, key: Key) -> bool {
+    came(signal, key, None).is_ready()
+}
+
+fn came(signal: c_int, key: Key, mut waker: Option<Waker>) -> Poll<()> {
+    assert!(
+        key.n_forks == n_forks(),
+        "a listener for signal {signal} was used after a fork, in the child, where it hears nothing; \
+         listen there with another one"
+    );
     let mut table = lock();
     let entry = table.entries.get_mut(&signal).expect("an entry stays while it has a listener");
-    let listener = &mut entry.listeners[key];
+    let listener = &mut entry.listeners[key.index];
     if listener.n_seen != entry.n_came {
         listener.n_seen = entry.n_came;
-        entry.was_heard = true;
+        entry.n_heard = entry.n_came;
         return Poll::Ready(());
     }
     if waker.is_some() {
@@ -144,25 +186,37 @@ fn came(signal: c_int, key: usize, mut waker: Option<Waker>) -> Poll<()> {
     Poll::Pending
 }
 
-/// Removes a listener; the last one puts the former disposition back, or the stand-in.
-pub(super) fn leave(signal: c_int, key: usize) {
+/// Removes a listener; the last one puts the former disposition back, or the stand-in. What came and was not heard has its
+/// usual effect then.
+pub(super) fn leave(signal: c_int, key: Key) {
     let mut table = lock();
+    if key.n_forks != n_forks() {
+        return; // It has gone with the parent's table.
+    }
     let entry = table.entries.get_mut(&signal).expect("an entry stays while it has a listener");
-    let listener = entry.listeners.remove(key);
+    let listener = entry.listeners.remove(key.index);
     let mut gone = None;
+    let mut is_owed = false;
     if entry.listeners.is_empty() {
         // Why not once it was heard: the first was the program's own affair, so the second has its usual effect.
-        let is_back = entry.stand_in.is_some() && !entry.was_heard && !is_foreign(signal);
+        let is_back = entry.stand_in.is_some() && entry.n_heard == 0 && !is_foreign(signal);
         if is_back && entry.n_came != 0 {
+            take_mark(signal); // Those that come faster than they are heard count as one.
             return tell_stand_in(signal, table); // It came, and the listener has not looked.
         }
         if !is_back || install(signal, Calls::One).is_err() {
-            restore(signal, &entry.former);
+            let is_restored = restore(signal, &entry.former);
+            let came = take_mark(signal) || entry.n_came != entry.n_heard;
+            // Why not otherwise: a handler that was installed over ours has been called.
+            is_owed = is_restored && came;
             gone = table.entries.remove(&signal);
         }
     }
     drop(table);
     drop((listener, gone)); // Unlocked: they hold wakers.
+    if is_owed {
+        send(signal); // Unlocked: the former handler is foreign code.
+    }
 }
 
 /// Has `stand_in` told of the first `signal` that nobody listens for. `false`: the program has its own way with the
@@ -196,17 +250,14 @@ pub(super) fn stand_down(signal: c_int, stand_in: &Arc<StandIn>) -> bool {
     restore(signal, &entry.former);
     table.entries.remove(&signal);
     // One that came and that the thread has not seen.
-    // ORDERING: [signal-came] Acquire pairs with the handler's Release.
-    !is_foreign && mark_of(signal).is_some_and(|came| came.swap(false, Acquire))
+    take_mark(signal) && !is_foreign
 }
 
 /// Gives the default disposition back to `signal` and sends it to this thread, whoever listens.
 pub(super) fn die_by(signal: c_int) -> ! {
-    // SAFETY: all-zero bytes are a value of both plain C structures; the set is filled before it is used.
-    let (mut default, mut only): (libc::sigaction, libc::sigset_t) =
-        unsafe { (mem::zeroed(), mem::zeroed()) };
-    default.sa_sigaction = libc::SIG_DFL;
-    let _ = change(signal, Some(&default));
+    let _ = change(signal, Some(&default()));
+    // SAFETY: all-zero bytes are a value of this plain C structure, and it is filled before it is used.
+    let mut only: libc::sigset_t = unsafe { mem::zeroed() };
     // SAFETY: the set outlives the calls; the null pointer asks for nothing; `raise` takes no pointers.
     unsafe {
         libc::sigemptyset(&mut only);
@@ -218,13 +269,36 @@ pub(super) fn die_by(signal: c_int) -> ! {
     std::process::exit(128 + signal)
 }
 
+/// Sends `signal` to this process.
+fn send(signal: c_int) {
+    // Why not to this thread: it may block the signal while another one does not.
+    // SAFETY: no pointers.
+    unsafe { libc::kill(libc::getpid(), signal) };
+}
+
 fn lock() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    let mut table = TABLE.lock();
+    if let Some(parents) = table.parents.take() {
+        take_leave_of(&parents);
+    }
+    table
+}
+
+/// In a fork: has every signal that the parent caught do what it did before. What came in between is forgotten.
+fn take_leave_of(parents: &Inherited<Table>) {
+    let parents = parents.get();
+    for signal in 1..N_SIGNALS {
+        let signal = c_int::try_from(signal).expect("signal numbers are small");
+        let entry = parents.as_ref().and_then(|parents| parents.entries.get(&signal));
+        // Why the default otherwise: a thread of the parent was about to change the table, which cannot be read.
+        restore(signal, &entry.map_or_else(default, |entry| entry.former));
+        take_mark(signal);
+    }
 }
 
 impl Entry {
     fn new(former: libc::sigaction, stand_in: Option<Arc<StandIn>>) -> Entry {
-        Entry { former, n_came: 0, was_heard: false, listeners: Slab::new(), stand_in }
+        Entry { former, n_came: 0, n_heard: 0, listeners: Slab::new(), stand_in }
     }
 
     /// A listener takes the stand-in's place; `present` is what the signal did until this moment.
@@ -237,6 +311,10 @@ impl Entry {
 }
 
 impl Table {
+    fn new(parents: Option<Inherited<Table>>) -> Table {
+        Table { entries: BTreeMap::new(), has_thread: false, parents }
+    }
+
     fn start_thread(&mut self) -> Result<()> {
         if self.has_thread {
             return Ok(());
@@ -244,6 +322,11 @@ impl Table {
         let (read, write) = UnixStream::pair()?;
         write.set_nonblocking(true)?;
         thread::Builder::new().name("filch-signal".into()).spawn(move || listen_to_pipe(read))?;
+        // Why first: who sees the owner does not see the pipe of its parent.
+        PIPE.store(-1, Relaxed);
+        // SAFETY: it takes nothing, and does not fail.
+        // ORDERING: [signal-owner] Release pairs with the handler's Acquire.
+        OWNER.store(unsafe { libc::getpid() }, Release);
         // ORDERING: [signal-pipe] Release pairs with the handler's Acquire: the pipe is open.
         PIPE.store(write.into_raw_fd(), Release);
         self.has_thread = true;
@@ -258,8 +341,7 @@ fn listen_to_pipe(mut pipe: UnixStream) {
         // An interrupted read is a reason to look as well. The pipe's other end is never closed.
         let _ = pipe.read(&mut bytes);
         for (number, came) in CAME.iter().enumerate() {
-            // ORDERING: [signal-came] Acquire pairs with the handler's Release.
-            if came.load(Acquire) && came.swap(false, Acquire) {
+            if came.load(Relaxed) {
                 deliver(c_int::try_from(number).expect("signal numbers are small"));
             }
         }
@@ -268,7 +350,19 @@ fn listen_to_pipe(mut pipe: UnixStream) {
 
 fn deliver(signal: c_int) {
     let mut table = lock();
-    let Some(entry) = table.entries.get_mut(&signal) else { return };
+    if !take_mark(signal) {
+        return; // Whoever left meanwhile has seen to it.
+    }
+    let Some(entry) = table.entries.get_mut(&signal) else {
+        // The handler was under way when the last listener left. A handler of the program's own is not called: it may have
+        // been installed over ours, so that it was called first.
+        let present = change(signal, None);
+        drop(table);
+        if present.is_ok_and(|present| present.sa_sigaction == libc::SIG_DFL) {
+            send(signal);
+        }
+        return;
+    };
     if entry.listeners.is_empty() {
         return tell_stand_in(signal, table);
     }
@@ -303,16 +397,49 @@ fn tell_stand_in(signal: c_int, mut table: MutexGuard<'_, Table>) {
 extern "C" fn on_signal(signal: c_int) {
     // SAFETY: the function gives the address of this thread's `errno`, valid while the thread lives.
     let errno = unsafe { *errno_location() };
+    // SAFETY: it takes nothing, and does not fail.
+    let here = unsafe { libc::getpid() };
+    // ORDERING: [signal-owner] Acquire pairs with `start_thread`: the pipe read below is not that of the owner's parent.
+    if OWNER.load(Acquire) == here {
+        tell_thread(signal);
+    } else {
+        // A fork, which has not used the table.
+        give_back(signal);
+    }
+    // SAFETY: as above.
+    unsafe { *errno_location() = errno };
+}
+
+/// Part of the handler.
+fn tell_thread(signal: c_int) {
     if let Some(came) = mark_of(signal) {
-        // ORDERING: [signal-came] Release pairs with the thread's Acquire.
+        // ORDERING: [signal-came] Release pairs with the Acquire in `take_mark`.
         came.store(true, Release);
     }
     // ORDERING: [signal-pipe] Acquire pairs with `start_thread`.
     let pipe = PIPE.load(Acquire);
     // SAFETY: the byte outlives the call; the descriptor is the pipe's, which is never closed.
     unsafe { libc::write(pipe, ptr::from_ref(&0_u8).cast(), 1) };
-    // SAFETY: as above.
-    unsafe { *errno_location() = errno };
+}
+
+/// Part of the handler: lets `signal` have its default effect when the handler returns, if it had that before.
+// Why not a former handler: it stands in the table, under a lock, which is out of reach here.
+fn give_back(signal: c_int) {
+    let number = usize::try_from(signal).ok();
+    let was_default = number.and_then(|number| WAS_DEFAULT.get(number));
+    if was_default.is_some_and(|was_default| was_default.load(Relaxed))
+        && !is_foreign(signal)
+        && change(signal, Some(&default())).is_ok()
+    {
+        // SAFETY: no pointers, and POSIX allows it in a handler.
+        unsafe { libc::raise(signal) };
+    }
+}
+
+/// Whether `signal` came and nobody has seen to it. From here on the caller does.
+fn take_mark(signal: c_int) -> bool {
+    // ORDERING: [signal-came] Acquire pairs with the handler's Release.
+    mark_of(signal).is_some_and(|came| came.swap(false, Acquire))
 }
 
 fn mark_of(signal: c_int) -> Option<&'static AtomicBool> {
@@ -339,15 +466,26 @@ fn install(signal: c_int, calls: Calls) -> Result<libc::sigaction> {
     ours.sa_sigaction = handler();
     // Why: system calls of code that never heard of signals go on instead of answering EINTR.
     ours.sa_flags = libc::SA_RESTART | if calls == Calls::One { libc::SA_RESETHAND } else { 0 };
-    change(signal, Some(&ours))
+    let former = change(signal, Some(&ours))?;
+    let was_default = usize::try_from(signal).ok().and_then(|number| WAS_DEFAULT.get(number));
+    if let Some(was_default) = was_default.filter(|_| former.sa_sigaction != handler()) {
+        was_default.store(former.sa_sigaction == libc::SIG_DFL, Relaxed);
+    }
+    Ok(former)
 }
 
-/// Puts `former` back, unless somebody else has taken the signal over meanwhile.
-fn restore(signal: c_int, former: &libc::sigaction) {
-    if change(signal, None).is_ok_and(|present| present.sa_sigaction == handler()) {
-        // Why ignored: what could be installed once can be put back; a drop has nobody to tell anyway.
-        let _ = change(signal, Some(former));
-    }
+/// Puts `former` back, unless somebody else has taken the signal over meanwhile; `true` says that it is back.
+fn restore(signal: c_int, former: &libc::sigaction) -> bool {
+    // Why a failure needs no answer: what could be installed once can be put back; a drop has nobody to tell anyway.
+    change(signal, None).is_ok_and(|present| present.sa_sigaction == handler())
+        && change(signal, Some(former)).is_ok()
+}
+
+fn default() -> libc::sigaction {
+    // SAFETY: `sigaction` is a plain C structure, for which all-zero bytes are a value.
+    let mut default: libc::sigaction = unsafe { mem::zeroed() };
+    default.sa_sigaction = libc::SIG_DFL;
+    default
 }
 
 fn change(signal: c_int, to: Option<&libc::sigaction>) -> Result<libc::sigaction> {

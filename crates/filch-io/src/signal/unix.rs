@@ -106,7 +106,12 @@ impl From<SignalKind> for c_int {
 
 /// Begins to listen for a signal, whose usual effect is suspended while a listener lives.
 ///
-/// A handler that was installed before is not called meanwhile; the last listener's drop puts it back.
+/// A handler that was installed before is not called meanwhile; the last listener's drop puts it back. A signal that came
+/// and that no listener has received by then is sent once more, to have its usual effect: a handler is called, and what
+/// ends a process ends it.
+///
+/// A fork has none of its parent's listeners, and its signals do there what they did before; a handler of the program's
+/// that was replaced is back once the fork uses this module. The fork may listen by itself.
 ///
 /// # Errors
 /// When the number names no signal or one that must not be caught: `SIGKILL`, `SIGSTOP`, `SIGILL`, `SIGFPE`, `SIGSEGV`.
@@ -134,11 +139,14 @@ pub fn signal(kind: SignalKind) -> Result<Signal> {
 #[derive(Debug)]
 pub struct Signal {
     kind: SignalKind,
-    key: usize,
+    key: table::Key,
 }
 
 impl Signal {
     /// Waits for the signal. Never answers `None`.
+    ///
+    /// # Panics
+    /// In a fork of the process that has made the listener.
     ///
     /// # Cancel safety
     /// Cancel safe: a signal that comes between two calls is received by the next.
@@ -147,11 +155,19 @@ impl Signal {
     }
 
     /// Polls for the signal. Never answers `None`.
+    ///
+    /// # Panics
+    /// As [`recv`](Self::recv).
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let unit = ready!(coop::poll_proceed(cx));
         ready!(table::poll(self.kind.0, self.key, cx.waker()));
         unit.made_progress();
         Poll::Ready(Some(()))
+    }
+
+    /// Receives what has come, if anything has.
+    pub(super) fn clear(&mut self) {
+        table::take(self.kind.0, self.key);
     }
 }
 

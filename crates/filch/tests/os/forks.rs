@@ -1,14 +1,21 @@
 //! A fork has the memory of its parent's runtimes and none of their threads: using one panics, and the parent goes on.
+//! What the process has beside its runtimes, signals and the care for children, works in a fork as in any process.
 
 use crate::programs::{Ended, Running, argument};
-use crate::tools::{panic_of, workers};
+use crate::tools::{OnDrop, eventually, panic_of, workers};
 use filch::io::{AsyncReadExt, AsyncWriteExt};
 use filch::net::UnixStream;
+use filch::process::Command;
 use filch::runtime::{Builder, Runtime};
+use filch::signal::unix::{SignalKind, signal};
+use filch::signal::{ShutdownSignal, shutdown_signal};
 use filch::time::{Duration, sleep};
+use futures_lite::future::{block_on, poll_once};
 use std::cell::Cell;
 use std::future::pending;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 /// What the tests of this file start.
@@ -17,6 +24,12 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("goes on in a fork", goes_on_in_a_fork),
     ("goes on in the fork of a task", goes_on_in_the_fork_of_a_task),
     ("ends its runtime in a fork", ends_its_runtime_in_a_fork),
+    ("is interrupted in a fork", is_interrupted_in_a_fork),
+    ("is signaled in a fork of main", is_signaled_in_a_fork_of_main),
+    ("is asked to end in a fork", is_asked_to_end_in_a_fork),
+    ("inherits a listener", inherits_a_listener),
+    ("forks while it listens", forks_while_it_listens),
+    ("lets a child go in a fork", lets_a_child_go_in_a_fork),
 ];
 
 fn runtime() -> Runtime {
@@ -32,6 +45,9 @@ fn fork(child: impl FnOnce() -> i32) -> i32 {
     // watchdog's.
     match unsafe { libc::fork() } {
         0 => {
+            // One that hangs ends by itself: the watchdog is the parent's.
+            // SAFETY: it takes no pointers.
+            unsafe { libc::alarm(60) };
             let code = child();
             // SAFETY: ends the process.
             unsafe { libc::_exit(code) }
@@ -184,4 +200,183 @@ fn a_runtime_is_not_ended_by_a_fork_that_drops_it() {
         let ended = Running::start("ends its runtime in a fork", flavor).end();
         assert_eq!((ended.code, &*ended.stderr), (Ok(0), ""), "{flavor}");
     }
+}
+
+/// Sends a signal to this process, with which no other thread has to do.
+fn send(number: i32) {
+    // SAFETY: no pointers.
+    assert_eq!(unsafe { libc::kill(libc::getpid(), number) }, 0);
+}
+
+/// Runs a program that forks, and answers what both processes have written.
+#[track_caller]
+fn expect_success(name: &str) -> String {
+    let Ended { code, stdout, stderr } = Running::start(name, "").end();
+    assert_eq!(code, Ok(0), "{stderr}");
+    stdout
+}
+
+fn is_interrupted_in_a_fork() {
+    filch::run(async {}); // It starts what hears of signals.
+    let code = fork(|| {
+        filch::run(async {
+            let _dropped = OnDrop(|| println!("main dropped"));
+            send(libc::SIGINT);
+            pending::<()>().await;
+        });
+        0
+    });
+    assert_eq!(code, -libc::SIGINT);
+}
+
+#[test]
+fn ctrl_c_ends_main_in_a_fork_too() {
+    assert_eq!(expect_success("is interrupted in a fork"), "main dropped\n");
+}
+
+fn is_signaled_in_a_fork_of_main() {
+    filch::run(async {
+        let mut requests = signal(SignalKind::terminate()).expect("SIGTERM can be caught");
+        let listens_elsewhere = || {
+            let other = signal(SignalKind::hangup());
+            send(libc::SIGTERM);
+            drop(other);
+        };
+        let runs_elsewhere = || {
+            let interrupted = async {
+                send(libc::SIGINT);
+                pending::<()>().await;
+            };
+            let own = thread::spawn(|| filch::run(interrupted));
+            own.join().expect("it does not end");
+        };
+        let children: [(i32, &dyn Fn()); 4] = [
+            (libc::SIGINT, &|| send(libc::SIGINT)),
+            (libc::SIGTERM, &|| send(libc::SIGTERM)),
+            (libc::SIGTERM, &listens_elsewhere),
+            (libc::SIGINT, &runs_elsewhere),
+        ];
+        for (number, child) in children {
+            let code = fork(|| {
+                child();
+                0
+            });
+            assert_eq!(code, -number);
+        }
+        assert_eq!(poll_once(requests.recv()).await, None, "the parent has got none");
+        send(libc::SIGTERM);
+        requests.recv().await;
+    });
+}
+
+#[test]
+fn what_the_parent_listens_for_has_its_usual_effect_in_a_fork() {
+    expect_success("is signaled in a fork of main");
+}
+
+fn is_asked_to_end_in_a_fork() {
+    let inherited = signal(SignalKind::terminate()).expect("SIGTERM can be caught");
+    let code = fork(|| {
+        filch::run(async {
+            let asked = shutdown_signal();
+            filch::pin!(asked);
+            assert!(poll_once(&mut asked).await.is_none());
+            send(libc::SIGTERM);
+            match asked.await {
+                Ok(ShutdownSignal::Terminate) => 7,
+                _ => 1,
+            }
+        })
+    });
+    assert_eq!(code, 7);
+    drop(inherited);
+}
+
+#[test]
+fn a_fork_hears_that_it_is_asked_to_end() {
+    expect_success("is asked to end in a fork");
+}
+
+fn inherits_a_listener() {
+    let listen = || signal(SignalKind::user_defined1()).expect("SIGUSR1 can be caught");
+    let inherited = Cell::new(Some(listen()));
+    let code = fork(|| {
+        let mut inherited = inherited.take().expect("the child has a copy");
+        let mut own = listen();
+        let message = panic_of(|| block_on(inherited.recv()));
+        assert!(message.contains("used after a fork"), "{message}");
+        drop(inherited);
+        send(libc::SIGUSR1);
+        block_on(own.recv()).map_or(1, |()| 7)
+    });
+    assert_eq!(code, 7);
+    let mut inherited = inherited.take().expect("the parent has its own");
+    send(libc::SIGUSR1);
+    assert_eq!(block_on(inherited.recv()), Some(()));
+}
+
+#[test]
+fn a_listener_that_is_used_in_a_fork_says_so_and_does_not_disturb_another() {
+    expect_a_panic("inherits a listener", "");
+}
+
+fn forks_while_it_listens() {
+    let is_over = AtomicBool::new(false);
+    let listen = |kind| signal(kind).expect("it can be caught");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Relaxed) {
+                drop(listen(SignalKind::user_defined1())); // Holds the table's lock most of the time.
+            }
+        });
+        let _over = OnDrop(|| is_over.store(true, Relaxed)); // Also when an assertion fails.
+        for _ in 0..100 {
+            let code = fork(|| {
+                let mut own = listen(SignalKind::user_defined2());
+                send(libc::SIGUSR2);
+                block_on(own.recv()).map_or(1, |()| 7)
+            });
+            assert_eq!(code, 7);
+        }
+    });
+}
+
+#[test]
+fn a_fork_does_not_wait_for_a_listener_of_its_parents() {
+    expect_success("forks while it listens");
+}
+
+/// Starts a child that ends when the other end of the stream is closed, and lets it go.
+fn let_a_child_go() -> (i32, std::os::unix::net::UnixStream) {
+    let (stdin, end) = std::os::unix::net::UnixStream::pair().expect("there are descriptors");
+    let child = Command::new("cat").stdin(OwnedFd::from(stdin)).spawn().expect("there is a cat");
+    let pid = child.id().expect("its end is not known");
+    (i32::try_from(pid).expect("process numbers are small"), end)
+}
+
+/// Whether there is a process of this number, a zombie included.
+fn exists(pid: i32) -> bool {
+    // SAFETY: no pointers, and no signal.
+    unsafe { libc::kill(pid, 0) == 0 }
+}
+
+fn lets_a_child_go_in_a_fork() {
+    let (pid, end) = let_a_child_go(); // It starts what reaps.
+    let code = fork(|| {
+        filch::run(async {
+            let (pid, end) = let_a_child_go();
+            drop(end);
+            eventually(|| !exists(pid));
+            7
+        })
+    });
+    assert_eq!(code, 7);
+    assert!(exists(pid), "the parent's child is not the fork's affair");
+    drop(end);
+    eventually(|| !exists(pid));
+}
+
+#[test]
+fn a_child_that_is_dropped_in_a_fork_is_reaped() {
+    expect_success("lets a child go in a fork");
 }

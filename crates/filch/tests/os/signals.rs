@@ -1,16 +1,17 @@
 //! Signals: listeners on a runtime, and what `run` does on Ctrl-C.
 
 use crate::programs::{Ended, Running, argument};
-use crate::tools::{OnDrop, on_each_flavor, workers};
+use crate::tools::{Hand, OnDrop, current_thread, eventually, on_each_flavor, workers};
 use crate::watchdog::Watchdog;
 use filch::runtime::Builder;
-use filch::signal::unix::{SignalKind, signal};
-use filch::signal::{ctrl_c, shutdown_signal};
+use filch::signal::unix::{Signal, SignalKind, signal};
+use filch::signal::{ShutdownSignal, ctrl_c, shutdown_signal};
 use filch::sync::oneshot;
 use filch::task::{CancelScope, TaskGroup, defer_async};
 use std::future::{Future, pending};
 use std::io::{Write, stdin, stdout};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::Duration;
 
 /// What the tests of this file start.
@@ -32,6 +33,11 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("is interrupted at its end", is_interrupted_at_its_end),
     ("has run", has_run),
     ("waits for a shutdown signal", waits_for_a_shutdown_signal),
+    ("listens on and off without `run`", listens_on_and_off_without_run),
+    ("drops a wait for Ctrl-C", drops_a_wait_for_ctrl_c),
+    ("drops a wait for a shutdown signal", drops_a_wait_for_a_shutdown_signal),
+    ("is asked to end twice", is_asked_to_end_twice),
+    ("drops two listeners", drops_two_listeners),
 ];
 
 /// Runs `main` on the runtime that the test has asked for.
@@ -81,8 +87,9 @@ fn cleans_up() {
             filch::task::yield_now().await;
             say("deferred");
         });
+        let dropped = says("task dropped"); // Also if Ctrl-C comes before its task has begun.
         let _background = filch::spawn(async {
-            let _dropped = says("task dropped");
+            let _dropped = dropped;
             pending::<()>().await;
         });
         let (child, child_is_gone) = oneshot::channel::<()>();
@@ -307,22 +314,24 @@ fn after_a_listener_that_heard_nothing_ctrl_c_cleans_up() {
     });
 }
 
-fn listens_on_and_off() {
-    run_as_told(async {
-        let _dropped = says("main dropped");
-        let work = async || {
-            for _ in 0..3 {
-                filch::task::yield_now().await;
-            }
-        };
-        say("ready");
-        loop {
-            filch::select! {
-                _ = ctrl_c() => break say("caught"),
-                () = work() => {}
-            }
+async fn listen_on_and_off() {
+    let _dropped = says("main dropped");
+    let work = async || {
+        for _ in 0..3 {
+            filch::task::yield_now().await;
         }
-    });
+    };
+    say("ready");
+    loop {
+        filch::select! {
+            _ = ctrl_c() => break say("caught"),
+            () = work() => {}
+        }
+    }
+}
+
+fn listens_on_and_off() {
+    run_as_told(listen_on_and_off());
 }
 
 #[test]
@@ -333,6 +342,21 @@ fn no_ctrl_c_is_lost_between_listeners_and_none_kills_on_the_spot() {
         match ended.code {
             Ok(0) => assert_eq!(ended.stdout, "caught\nmain dropped\n", "{flavor}"),
             code => assert_eq!((code, &*ended.stdout), (Err(libc::SIGINT), "main dropped\n")),
+        }
+    }
+}
+
+fn listens_on_and_off_without_run() {
+    workers(1).block_on(listen_on_and_off());
+}
+
+#[test]
+fn without_run_a_ctrl_c_that_no_listener_took_kills_on_the_spot() {
+    for _ in 0..60 {
+        let ended = interrupt("listens on and off without `run`", "");
+        match ended.code {
+            Ok(0) => assert_eq!(ended.stdout, "caught\nmain dropped\n"),
+            code => assert_eq!((code, &*ended.stdout), (Err(libc::SIGINT), "")),
         }
     }
 }
@@ -452,6 +476,92 @@ fn a_shutdown_signal_tells_which_it_was() {
     }
 }
 
+/// A wait that has begun; the thread that hears of signals wakes the hand.
+fn begin<F: Future + Unpin>(mut wait: F) -> (F, Hand) {
+    let hand = Hand::default();
+    assert!(hand.poll(&mut wait).is_pending());
+    (wait, hand)
+}
+
+fn drops_a_wait_for_ctrl_c() {
+    let how = argument();
+    match &*how {
+        "handled" => set_handler(exits as extern "C" fn(i32) as libc::sighandler_t),
+        "ignored" => set_handler(libc::SIG_IGN),
+        _ => {}
+    }
+    current_thread().block_on(async {
+        let (wait, hand) = begin(Box::pin(ctrl_c()));
+        raise(libc::SIGINT);
+        if how == "woken" {
+            eventually(|| hand.wakes() > 0);
+        }
+        drop(wait);
+        say("went on");
+    });
+}
+
+#[test]
+fn a_ctrl_c_during_a_wait_that_is_dropped_has_its_usual_effect() {
+    for (how, code, stdout) in [
+        ("at once", Err(libc::SIGINT), ""),
+        ("woken", Err(libc::SIGINT), ""),
+        ("handled", Ok(7), ""),
+        ("ignored", Ok(0), "went on\n"),
+    ] {
+        let ended = Running::start("drops a wait for Ctrl-C", how).end();
+        assert_eq!((ended.code, &*ended.stdout), (code, stdout), "{how}");
+    }
+}
+
+fn drops_a_wait_for_a_shutdown_signal() {
+    current_thread().block_on(async {
+        let (wait, _hand) = begin(Box::pin(shutdown_signal()));
+        raise(libc::SIGTERM);
+        drop(wait);
+        say("went on");
+    });
+}
+
+fn is_asked_to_end_twice() {
+    // Why one that stays: it tells when both have been delivered.
+    let mut requests = signal(SignalKind::terminate()).expect("SIGTERM can be caught");
+    let (mut wait, hand) = begin(Box::pin(shutdown_signal()));
+    raise(libc::SIGINT);
+    eventually(|| hand.wakes() == 1);
+    raise(libc::SIGTERM);
+    futures_lite::future::block_on(requests.recv());
+    drop(requests);
+    let asked = hand.poll(&mut wait);
+    assert!(matches!(asked, Poll::Ready(Ok(ShutdownSignal::Interrupt))), "{asked:?}");
+    drop(wait);
+    say("went on");
+}
+
+#[test]
+fn a_shutdown_signal_is_not_lost_with_its_wait_and_two_count_as_one() {
+    let ended = Running::start("drops a wait for a shutdown signal", "").end();
+    assert_eq!((ended.code, &*ended.stdout), (Err(libc::SIGTERM), ""));
+    let ended = Running::start("is asked to end twice", "").end();
+    assert_eq!((ended.code, &*ended.stdout), (Ok(0), "went on\n"), "{}", ended.stderr);
+}
+
+fn drops_two_listeners() {
+    let [heard, unheard]: [Signal; 2] =
+        [(), ()].map(|()| signal(SignalKind::interrupt()).expect("SIGINT can be caught"));
+    let mut heard = heard;
+    raise(libc::SIGINT);
+    futures_lite::future::block_on(heard.recv());
+    drop((heard, unheard));
+    say("went on");
+}
+
+#[test]
+fn a_ctrl_c_that_one_of_two_listeners_heard_is_not_raised_again() {
+    let ended = Running::start("drops two listeners", "").end();
+    assert_eq!((ended.code, &*ended.stdout), (Ok(0), "went on\n"));
+}
+
 /// Sends a signal to this thread, which handles it before it goes on.
 fn raise(number: i32) {
     // SAFETY: no pointers; every signal raised in this file has a handler at that moment.
@@ -484,12 +594,13 @@ fn after_a_storm_a_slow_listener_still_receives_the_last_signal() {
         loop {
             assert_eq!(listener.recv().await, Some(()));
             if IS_LAST.load(SeqCst) {
-                return listener; // Kept, so that what is still to come is caught.
+                return listener;
             }
             filch::time::sleep(Duration::from_micros(300)).await;
         }
     });
-    let _listener = runtime.block_on(slow).expect("it does not panic");
+    let listener = runtime.block_on(slow).expect("it does not panic");
+    std::mem::forget(listener); // What is still to come would end the process.
     storm.join().expect("errno stays");
 }
 

@@ -6,26 +6,28 @@
 //! Why a thread and not a driver: a process may outlive every runtime, and may never have seen one.
 //!
 //! **Invariant:** while there are orphans there is a thread for them, unless the system has refused one; then the next
-//! process that is started or let go asks for it again.
+//! process that is started or let go asks for it again. A fork has a thread of its own.
 
 use super::super::command::OnDrop;
 use super::Process;
 use super::pidfd::PidFd;
+use crate::per_process::PerProcess;
 use crate::signal::unix::{Signal, SignalKind, signal};
 use filch_core::sys::thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-// Why std's: a static is beyond what a checker can run.
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// How often the thread looks when nothing can tell it to: it has no bell, or no way to hear of signals.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-static QUEUE: Mutex<Queue> = Mutex::new(Queue { arrived: Vec::new(), reaper: None });
+/// A fork begins without orphans: those of its parent are not its children, so it could not reap them.
+static QUEUE: PerProcess<Queue> =
+    PerProcess::new(|_parents| Queue { arrived: Vec::new(), reaper: None });
 
 struct Queue {
     /// Those that the thread has not fetched.
@@ -67,7 +69,7 @@ pub(super) fn retry() {
 }
 
 fn lock() -> MutexGuard<'static, Queue> {
-    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+    QUEUE.lock()
 }
 
 impl Queue {
