@@ -71,7 +71,7 @@ fn fifo(folder: &Folder) -> PathBuf {
 }
 
 /// A runtime whose only thread for blocking calls is stuck until the sender is dropped.
-fn with_a_stuck_thread(mut builder: Builder) -> (Runtime, mpsc::Sender<()>) {
+pub(crate) fn with_a_stuck_thread(mut builder: Builder) -> (Runtime, mpsc::Sender<()>) {
     let runtime = builder.max_blocking_threads(1).build().expect("the stock parts fit");
     let (free, is_freed) = mpsc::channel::<()>();
     let (begun, has_begun) = mpsc::channel();

@@ -33,6 +33,15 @@ impl Watchdog {
     }
 }
 
+/// A process that will be an ignored test of this binary.
+pub(crate) fn alone(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("a test has a path"));
+    command
+        .args(["--ignored", "--exact", test, "--nocapture", "--test-threads=1"])
+        .env_remove("RUST_BACKTRACE");
+    command
+}
+
 /// What an ignored test of this binary did in a process of its own.
 pub(crate) struct Alone {
     pub(crate) stderr: String,
@@ -42,12 +51,8 @@ pub(crate) struct Alone {
 #[track_caller]
 pub(crate) fn run_alone(test: &str, variables: &[(&str, &str)]) -> Alone {
     let _watchdog = Watchdog::new();
-    let output = Command::new(env::current_exe().expect("a test has a path"))
-        .args(["--ignored", "--exact", test, "--nocapture", "--test-threads=1"])
-        .env_remove("RUST_BACKTRACE")
-        .envs(variables.iter().copied())
-        .output()
-        .expect("the system has processes");
+    let output =
+        alone(test).envs(variables.iter().copied()).output().expect("the system has processes");
     let Output { status, stdout, stderr } = output;
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{test} failed alone: {status}\n{stdout}\n{stderr}");

@@ -1,18 +1,18 @@
 //! Files whose runtime ends: what waits for one of its threads errs, what comes later errs as well, and what was accepted is
 //! written.
 
+use crate::fs::with_a_stuck_thread;
 use crate::tools::{Hand, current_thread, eventually, workers};
 use crate::watchdog::Watchdog;
 use filch::fs::{self, File};
 use filch::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
-use filch::runtime::{Builder, Runtime};
+use filch::runtime::Builder;
 use std::future::Future;
 use std::io::{Result, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -76,19 +76,6 @@ const EACH: &[(&str, Operation)] = &[
         Box::pin(async move { [fs::write(&path, "").await, fs::write(&path, "").await] })
     }),
 ];
-
-/// A runtime whose only thread for what blocks is in use until the sender is dropped.
-fn with_a_stuck_thread(mut builder: Builder) -> (Runtime, mpsc::Sender<()>) {
-    let runtime = builder.max_blocking_threads(1).build().expect("the stock parts fit");
-    let (free, is_freed) = mpsc::channel::<()>();
-    let (begun, has_begun) = mpsc::channel();
-    drop(runtime.spawn_blocking(move || {
-        begun.send(()).expect("it is awaited");
-        let _ = is_freed.recv();
-    }));
-    has_begun.recv().expect("the thread begins");
-    (runtime, free)
-}
 
 fn expect_ended(name: &str, results: [Result<()>; 2]) {
     for (result, which) in results.into_iter().zip(["first", "second"]) {

@@ -1,7 +1,7 @@
 //! Objects whose runtime has ended: whoever waits is woken and gets an error, and so does whoever waits later.
 
 use crate::tools::{Hand, current_thread, eventually, workers};
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Watchdog, alone};
 use filch::io::unix::AsyncFd;
 use filch::io::{Async, AsyncReadExt, AsyncWriteExt, Interest};
 use filch::net::unix::pipe;
@@ -475,8 +475,7 @@ fn raise() {
 #[test]
 fn a_stdin_that_outlives_its_runtime_errs_and_takes_nothing_from_the_next_one() {
     let _watchdog = Watchdog::new();
-    let mut child = std::process::Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--ignored", "--exact", "faults::outlived::reads_on", "--nocapture"])
+    let mut child = alone("faults::outlived::reads_on")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,7 +1,7 @@
 //! tokio's traits on the pipes of children and on the standard streams.
 
 use super::{in_time, on_each, sh};
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Watchdog, alone};
 use filch::process::{ChildStdin, Command, Stdio};
 use filch::tokio_io::{AsyncRead, AsyncWrite, ReadBuf};
 use futures_lite::future::poll_once;
@@ -113,8 +113,7 @@ fn a_write_that_waits_learns_that_the_child_has_gone() {
 #[test]
 fn the_standard_streams_have_the_traits_too() {
     let _watchdog = Watchdog::new();
-    let mut child = std::process::Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--ignored", "--exact", "process::tokio_traits::repeats_its_input", "--nocapture"])
+    let mut child = alone("process::tokio_traits::repeats_its_input")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
