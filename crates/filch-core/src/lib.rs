@@ -22,6 +22,7 @@ pub mod conformance;
 pub mod context;
 pub mod coop;
 pub mod io;
+mod prefetch;
 pub mod runtime;
 pub mod scope;
 pub mod seam;

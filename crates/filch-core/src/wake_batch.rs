@@ -2,7 +2,8 @@
 
 use crate::context;
 use crate::io::{IoSlots, Ready, SlotKey};
-use crate::task::waker;
+use crate::prefetch::prefetch;
+use crate::task::{Runnable, waker};
 use crate::unwind::contain;
 use std::fmt;
 use std::task::Waker;
@@ -30,6 +31,15 @@ impl WakeBatch {
     /// Adds several wakers.
     pub fn extend(&mut self, wakers: impl IntoIterator<Item = Waker>) {
         self.wakers.extend(wakers);
+    }
+
+    /// Says that events of these keys are about to be delivered, so that their slots come from memory side by side and
+    /// not one after the other. Changes nothing else.
+    pub fn prefetch(&self, keys: impl IntoIterator<Item = SlotKey>) {
+        let Some(slots) = self.slots else { return };
+        for slot in keys.into_iter().filter_map(|key| slots.existing(key.index())) {
+            prefetch(slot);
+        }
     }
 
     /// Reports readiness of the source registered under `key`. An event of an ended registration, or under a key that
@@ -72,7 +82,7 @@ impl WakeBatch {
         {
             let mut tasks =
                 self.wakers.drain(..).filter_map(|waker| match waker::into_runnable(waker) {
-                    Ok(runnable) => runnable,
+                    Ok(runnable) => runnable.inspect(Runnable::prefetch),
                     Err(waker) => {
                         foreign.push(waker);
                         None

@@ -90,8 +90,11 @@ impl Driver for Epoll {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             waited => waited?,
         }
-        for (key, flags) in events.iter().filter(|(key, _)| *key != BELL) {
-            wakes.deliver(SlotKey::from_raw(key), ready(flags));
+        let events = events.iter().filter(|(key, _)| *key != BELL);
+        let events = events.map(|(key, flags)| (SlotKey::from_raw(key), flags));
+        wakes.prefetch(events.clone().map(|(key, _)| key));
+        for (key, flags) in events {
+            wakes.deliver(key, ready(flags));
         }
         Ok(())
     }

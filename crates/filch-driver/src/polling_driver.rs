@@ -95,6 +95,7 @@ impl Driver for Polling {
             };
             self.poller.wait(&mut events, limit)
         })?;
+        wakes.prefetch(events.iter().filter_map(|event| self.keys.key(event.key)));
         for event in events.iter() {
             if let Some(key) = self.keys.key(event.key) {
                 wakes.deliver(key, self.known(key, &event));

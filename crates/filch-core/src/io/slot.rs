@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 use super::ready::{Direction, Interest, Ready};
+use crate::prefetch::prefetch;
 use crate::sys::sync::Mutex;
 use crate::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::sync::atomic::{AtomicPtr, AtomicU64};
@@ -13,6 +14,8 @@ use std::ptr;
 use std::task::Waker;
 
 /// Readiness and waiters of one source. The driver writes readiness, tasks wait.
+// Why aligned: an event touches one line of memory, and none that belongs to another source.
+#[repr(align(64))]
 pub struct IoSlot {
     /// Generation, tick, flags and readiness in one word; see [`Word`]. Written by everybody.
     word: AtomicU64,
@@ -21,13 +24,22 @@ pub struct IoSlot {
     /// The same for writing.
     writer: AtomicPtr<()>,
     /// Everybody else who waits: further tasks, and wakers of foreign executors.
-    more: Mutex<Waiters>,
+    // Why boxed: hardly any slot ever has them.
+    more: Mutex<Option<Box<Waiters>>>,
 }
 
 #[derive(Default)]
 struct Waiters {
     list: Slab<Waiter>,
     n_ever: u64,
+}
+
+impl Waiters {
+    /// Takes out whoever stands there, if nobody else has the place by now.
+    fn remove(&mut self, listed: &Listed) -> Option<Waiter> {
+        let is_there = self.list.get(listed.key).is_some_and(|waiter| waiter.id == listed.id);
+        is_there.then(|| self.list.remove(listed.key))
+    }
 }
 
 struct Waiter {
@@ -132,7 +144,7 @@ impl Default for IoSlot {
             word: AtomicU64::new(Word::idle(0).0),
             reader: AtomicPtr::new(ptr::null_mut()),
             writer: AtomicPtr::new(ptr::null_mut()),
-            more: Mutex::new(Waiters::default()),
+            more: Mutex::new(None),
         }
     }
 }
@@ -230,7 +242,8 @@ impl IoSlot {
         // Why: cloned before the lock; a waker's clone is foreign code.
         let waker = waker.clone();
         let listed = {
-            let mut waiters = self.more.lock();
+            let mut more = self.more.lock();
+            let waiters = more.get_or_insert_default();
             waiters.n_ever += 1;
             let id = waiters.n_ever;
             let waiter = Waiter { id, direction, is_polled: false, waker };
@@ -244,7 +257,8 @@ impl IoSlot {
         // Why: cloned, dropped and woken outside of the lock; all of that is foreign code.
         let mut clone = Some(waker.clone());
         let oldest = {
-            let mut waiters = self.more.lock();
+            let mut more = self.more.lock();
+            let waiters = more.get_or_insert_default();
             let waiting = waiters
                 .list
                 .iter()
@@ -276,10 +290,8 @@ impl IoSlot {
     pub(crate) fn leave(&self, place: Place) {
         if let Place::Listed(listed) = place {
             let waiter = {
-                let mut waiters = self.more.lock();
-                let ours =
-                    waiters.list.get(listed.key).is_some_and(|waiter| waiter.id == listed.id);
-                ours.then(|| waiters.list.remove(listed.key))
+                let mut more = self.more.lock();
+                more.as_mut().and_then(|waiters| waiters.remove(&listed))
             };
             drop(waiter); // Unlocked: a waker's drop is foreign code.
         }
@@ -287,11 +299,9 @@ impl IoSlot {
 
     /// Whether a waiter still stands in the list with this waker; otherwise an event took it or its task moved on.
     pub(crate) fn still_listed(&self, listed: &Listed, waker: &Waker) -> bool {
-        let waiters = self.more.lock();
-        waiters
-            .list
-            .get(listed.key)
-            .is_some_and(|waiter| waiter.id == listed.id && waiter.waker.will_wake(waker))
+        let more = self.more.lock();
+        let waiter = more.as_ref().and_then(|waiters| waiters.list.get(listed.key));
+        waiter.is_some_and(|waiter| waiter.id == listed.id && waiter.waker.will_wake(waker))
     }
 
     /// Takes back the readiness of `event`, unless something happened since. What is closed stays closed.
@@ -380,13 +390,17 @@ impl IoSlot {
         // ORDERING: [io-inline] AcqRel: Release hands the readiness set before to the next `place_inline`; Acquire
         // takes over the reference that `place_inline` put there.
         let task = self.inline(direction).swap(ptr::null_mut(), AcqRel);
-        // SAFETY: a pointer in this word came from `place_inline`, which forgot a clone of that task's waker;
-        // the swap made this the only copy.
-        ptr::NonNull::new(task).map(|task| unsafe { waker::from_task(task) })
+        ptr::NonNull::new(task).map(|task| {
+            prefetch(task.as_ptr()); // It is woken when all that has come with this event was delivered.
+            // SAFETY: a pointer in this word came from `place_inline`, which forgot a clone of that task's waker;
+            // the swap made this the only copy.
+            unsafe { waker::from_task(task) }
+        })
     }
 
     fn take_listed(&self, direction: Direction, wakes: &mut WakeBatch) {
-        let mut waiters = self.more.lock();
+        let mut more = self.more.lock();
+        let Some(waiters) = more.as_mut() else { return };
         let in_direction = waiters.list.iter().filter(|(_, waiter)| waiter.direction == direction);
         let keys: Vec<usize> = in_direction.map(|(key, _)| key).collect();
         wakes.extend(keys.into_iter().map(|key| waiters.list.remove(key).waker));

@@ -203,12 +203,19 @@ fn the_end_of_all_registrations_wakes_their_waiters_and_frees_their_slots() {
 }
 
 #[test]
+fn a_slot_is_one_line_of_memory() {
+    assert_eq!((size_of::<IoSlot>(), align_of::<IoSlot>()), (64, 64));
+}
+
+#[test]
 fn an_event_under_an_invented_key_is_dropped() {
     static SLOTS: LazyLock<IoSlots> = LazyLock::new(IoSlots::new);
     let slots = &*SLOTS;
     let key = slots.take();
     let mut wakes = WakeBatch::for_slots(slots);
-    for raw in [u64::MAX, u64::from(u32::MAX), 1 << 20, key.to_raw() | 7 << 32] {
+    let invented = [u64::MAX, u64::from(u32::MAX), 1 << 20, key.to_raw() | 7 << 32];
+    wakes.prefetch(invented.map(SlotKey::from_raw));
+    for raw in invented {
         wakes.deliver(SlotKey::from_raw(raw), Ready::ALL);
     }
     assert!(slots.slot(0).ready(0, Direction::Read).expect("it lives").ready.is_empty());

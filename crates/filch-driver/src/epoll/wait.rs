@@ -30,7 +30,7 @@ impl Events {
     }
 
     /// Each event's key and flags.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, epoll::EventFlags)> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, epoll::EventFlags)> + Clone + '_ {
         self.0.iter().map(|event| (event.data.u64(), event.flags))
     }
 }
