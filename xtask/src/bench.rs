@@ -32,11 +32,12 @@ use results::Results;
 pub(crate) fn run(args: &[String]) -> Outcome {
     let options = Options::parse(args)?;
     build()?;
-    let machine = Machine::describe();
+    let mut machine = Machine::describe();
     if let Some(warning) = machine.warning() {
         eprintln!("xtask bench: {warning}");
     }
     let results = measure(&options)?;
+    machine.end();
     print!("{}", page::terminal(&results, &machine));
     write(&results, &machine)?;
     match results.failures() {
