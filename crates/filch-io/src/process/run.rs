@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// As [`Command::spawn`], when a pipe breaks, when the [`timeout`](Run::timeout) is over, and when a
-/// [checked](Run::check) program fails. The last two hand over what it wrote.
+/// [checked](Run::check) program fails. Once it was started, each hands over what it wrote.
 ///
 /// # Cancel safety
 /// Dropped, the program is ended, and what it wrote is lost.
@@ -111,16 +111,18 @@ impl<C: BorrowMut<Command>> IntoFuture for Run<C> {
         let child = command.start(on_drop, std::process::Command::spawn);
         let (input, limit, checks) = (self.input.unwrap_or_default(), self.limit, self.checks);
         Box::pin(async move {
-            let outcome = async { Talk::new(child?, input).outcome(limit, grace).await }.await;
-            match (outcome, limit) {
-                (Err(error), _) => Err(RunError::Io { program, error }),
-                (Ok((false, output)), Some(limit)) => {
-                    Err(RunError::TimedOut { program, limit, output })
-                }
-                (Ok((_, output)), _) if checks && !output.status.success() => {
+            let child = match child {
+                Ok(child) => child,
+                Err(error) => return Err(RunError::Io { program, error, output: None }),
+            };
+            let (is_done, output) = Talk::new(child, input).outcome(limit, grace).await;
+            match (is_done, limit) {
+                (Err(error), _) => Err(RunError::Io { program, error, output: Some(output) }),
+                (Ok(false), Some(limit)) => Err(RunError::TimedOut { program, limit, output }),
+                _ if checks && !output.status.success() => {
                     Err(RunError::Failed { program, output })
                 }
-                (Ok((_, output)), _) => Ok(output),
+                _ => Ok(output),
             }
         })
     }
@@ -146,16 +148,16 @@ impl Talk {
         Talk { child, stdin, stdout, stderr, input, n_written: 0, output }
     }
 
-    /// Whether the program was done in time, and what it wrote. If it was not, it is ended.
-    async fn outcome(mut self, limit: Option<Duration>, grace: Duration) -> Result<(bool, Output)> {
+    /// Whether the program was done in time, and what it wrote. If it was not, or something failed, it is ended.
+    async fn outcome(mut self, limit: Option<Duration>, grace: Duration) -> (Result<bool>, Output) {
         let is_done = match limit {
-            None => self.finish().await.map(|()| true)?,
-            Some(limit) => self.finish_within(limit).await?,
+            None => self.finish().await.map(|()| true),
+            Some(limit) => self.finish_within(limit).await,
         };
-        if !is_done {
+        if !matches!(is_done, Ok(true)) {
             self.end(grace).await;
         }
-        Ok((is_done, self.output))
+        (is_done, self.output)
     }
 
     /// Feeds, reads and waits until the program has ended and its pipes are closed. Goes on where an earlier call was
@@ -183,7 +185,7 @@ impl Talk {
     /// Ends the program, by force when the grace is over, and takes what is left in its pipes; not to their ends, for
     /// somebody else may hold them.
     ///
-    /// Whatever fails here, the program was too slow, which is what is told.
+    /// Whatever fails here, something else went wrong before, which is what is told.
     async fn end(&mut self, grace: Duration) {
         if !self.has_ended() || self.child.has_tree() {
             // Why ignored: one that may not be signaled may end by itself.
@@ -286,6 +288,10 @@ pub enum RunError {
         program: String,
         /// What went wrong.
         error: io::Error,
+        /// How it ended, and what it had written, if it was started.
+        ///
+        /// The status is that of no end, as in [`TimedOut`](Self::TimedOut), when nobody can know how it ended.
+        output: Option<Output>,
     },
     /// The program was not done in time, and was ended.
     #[non_exhaustive]
@@ -314,7 +320,7 @@ impl RunError {
     /// How the program ended and what it had written, if it was started.
     pub fn output(&self) -> Option<&Output> {
         match self {
-            RunError::Io { .. } => None,
+            RunError::Io { output, .. } => output.as_ref(),
             RunError::TimedOut { output, .. } | RunError::Failed { output, .. } => Some(output),
         }
     }
@@ -322,7 +328,7 @@ impl RunError {
     /// As [`output`](Self::output).
     pub fn into_output(self) -> Option<Output> {
         match self {
-            RunError::Io { .. } => None,
+            RunError::Io { output, .. } => output,
             RunError::TimedOut { output, .. } | RunError::Failed { output, .. } => Some(output),
         }
     }
@@ -331,7 +337,7 @@ impl RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RunError::Io { program, error } => write!(f, "`{program}`: {error}"),
+            RunError::Io { program, error, .. } => write!(f, "`{program}`: {error}"),
             RunError::TimedOut { program, limit, output } => {
                 write!(f, "`{program}` was not done after {limit:?} and ")?;
                 match output.status {

@@ -2,6 +2,7 @@
 
 use super::{TOO_LONG, exists, on_each, sh, with_signals_refused};
 use crate::tools::eventually;
+use crate::watchdog::run_alone;
 use filch::io::{AsyncBufReadExt, BufReader};
 use filch::process::{Command, Run, RunError, Stdio, run};
 use rustix::process::{Pid, Signal, kill_process};
@@ -70,6 +71,32 @@ fn a_program_that_cannot_be_started_is_an_error_like_any_other() {
         assert!(error.output().is_none());
         assert!(error.to_string().starts_with("`/no/such/program`: "), "{error}");
         assert_eq!(io::Error::from(error).kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn what_a_program_wrote_is_told_although_nobody_knows_how_it_ended() {
+    run_alone("process::runs::run_while_children_are_ignored", &[]);
+}
+
+#[test]
+#[ignore = "ignores a signal of the whole process; run by the test above"]
+fn run_while_children_are_ignored() {
+    // SAFETY: no handler is set, so nothing runs in one.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    on_each(|| async {
+        for limit in [None, Some(TOO_LONG)] {
+            let run = run(sh("echo out; echo err >&2"));
+            let run = match limit {
+                Some(limit) => run.timeout(limit),
+                None => run,
+            };
+            let error = run.await.expect_err("nobody knows how it ended");
+            let output = error.output().expect("it was started");
+            assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
+            assert_eq!((output.status.code(), output.status.signal()), (None, None));
+            assert_eq!(io::Error::from(error).raw_os_error(), Some(libc::ECHILD));
+        }
     });
 }
 
