@@ -173,15 +173,20 @@ fn a_child_starts_soon_when_the_other_worker_becomes_idle_afterwards() {
     check(20, SOON, OTHER_IS_BUSY + SOON, move || stall(1, other_is_busy()));
 }
 
-/// Keeps a worker busy with short polls for some time. Returns when it is another worker than the caller's.
+/// Keeps a worker busy with short polls. Returns when it is another worker than the caller's, which it is for some time.
 async fn keep_another_busy(time: Duration) {
     let worker = Arc::new(Mutex::new(None));
+    let is_seen = Arc::new(AtomicBool::new(false));
     spawn({
-        let worker = worker.clone();
+        let (worker, is_seen) = (worker.clone(), is_seen.clone());
         async move {
-            let begin = Instant::now();
-            while begin.elapsed() < time {
+            // Why not from its own beginning: kept off the processors for as long, it would end unseen.
+            let mut seen_at = None::<Instant>;
+            while seen_at.is_none_or(|seen_at| seen_at.elapsed() < time) {
                 *worker.lock().expect("no panic under it") = Some(thread::current().id());
+                if is_seen.load(SeqCst) {
+                    seen_at.get_or_insert_with(Instant::now);
+                }
                 yield_now().await;
             }
         }
@@ -193,6 +198,7 @@ async fn keep_another_busy(time: Duration) {
     while !is_another() {
         yield_now().await;
     }
+    is_seen.store(true, SeqCst);
 }
 
 #[test]
