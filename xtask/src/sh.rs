@@ -13,7 +13,7 @@ use crate::outcome::{Outcome, Tally, Trouble};
 /// How long one program may run; a cold build is the longest.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// How long built tests may run. Why so short: a lost wake-up shows as a hang, and CI must have time to say so itself.
-/// Why so long: those under the sanitizer take two minutes, and five times that where others have most of the processors.
+/// Why so long: those under the sanitizer have taken six minutes on a machine most of whose processors others had.
 const TEST_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// The workspace's root folder.

@@ -299,7 +299,7 @@ impl Header {
 
     /// Says that the task is polled soon: its memory is fetched, of a large future the beginning and the end.
     // Why these: what a future was made of lies at its beginning, and behind a large buffer, at its end, what tells where
-    // it stands. After some hundred other polls they are in no cache of this processor.
+    // it stands. After some hundred other polls they are in no near cache.
     #[inline]
     pub(super) fn prefetch(&self) {
         const LINE: usize = 64;

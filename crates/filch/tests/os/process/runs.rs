@@ -85,12 +85,8 @@ fn run_while_children_are_ignored() {
     // SAFETY: no handler is set, so nothing runs in one.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     on_each(|| async {
-        for limit in [None, Some(TOO_LONG)] {
-            let run = run(sh("echo out; echo err >&2"));
-            let run = match limit {
-                Some(limit) => run.timeout(limit),
-                None => run,
-            };
+        let echo = || run(sh("echo out; echo err >&2"));
+        for run in [echo(), echo().timeout(TOO_LONG)] {
             let error = run.await.expect_err("nobody knows how it ended");
             let output = error.output().expect("it was started");
             assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
