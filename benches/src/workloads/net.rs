@@ -35,10 +35,19 @@ where
     S: FnOnce(TcpListener) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    let address = listener.local_addr().expect("a bound socket has an address");
+    let (listener, address) = listen();
     R::detach(rt.spawn_outside(server(listener)));
-    address.to_string()
+    address
+}
+
+/// A listener on a free port, and its address.
+pub(super) fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+    // Why again: behind std's 128, some of a thousand connections that are opened at once are not let in, and the load
+    // waits for seconds until it tries them again.
+    rustix::net::listen(&listener, 1024).expect("a listener can be given a longer queue");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    (listener, address.to_string())
 }
 
 /// Has the `load` program ask a server.

@@ -160,6 +160,21 @@ impl<T: AsSource> Source<T> {
         }
     }
 
+    /// Takes the readiness of `direction` back when `is_ready` denies it: for objects that are asked more cheaply than
+    /// their operation meets `WouldBlock`.
+    pub(crate) fn look_again(&self, direction: Direction, is_ready: impl FnOnce(&T) -> bool) {
+        let Some(registration) = self.link.registration() else {
+            return; // Nothing is known that could be taken back.
+        };
+        // Why first: what comes after the look is an event of its own, and stays.
+        let Ok(seen) = registration.ready(direction) else {
+            return; // The next operation meets the error.
+        };
+        if !is_ready(&self.io) {
+            registration.clear(seen);
+        }
+    }
+
     /// Tries `operation` until it does not answer `WouldBlock`.
     pub(crate) async fn run<R>(
         &self,

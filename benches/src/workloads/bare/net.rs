@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send};
 
 use crate::report::Report;
-use crate::workloads::net::load;
+use crate::workloads::net::{listen, load};
 
 /// [`echo_64`](crate::workloads::net::echo_64).
 pub(in crate::workloads) fn echo_64(workers: usize, scale: f64) -> Report {
@@ -37,15 +37,14 @@ enum Then {
 
 /// Starts a server and returns its address. It ends with the process.
 fn serve(workers: usize, then: Then) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+    let (listener, address) = listen();
     listener.set_nonblocking(true).expect("a socket can be told not to block");
-    let address = listener.local_addr().expect("a bound socket has an address");
     let listener = Arc::new(listener);
     for _ in 0..workers {
         let worker = Worker::new(Arc::clone(&listener), then).expect("the system has an epoll");
         thread::spawn(move || panic!("a server by hand: {}", worker.run()));
     }
-    address.to_string()
+    address
 }
 
 struct Worker {

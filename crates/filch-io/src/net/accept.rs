@@ -3,7 +3,11 @@
 //! At the limit, the connection stays in the kernel's queue and the listener stays ready: whoever tries again at once
 //! spins, and whoever reports each try floods its caller. So an accept waits, 1 ms at first, doubling to 1 s, and then
 //! tries again; closing any descriptor lets it go on.
+//!
+//! Where the system makes a socket before it looks whether a connection waits, an accept that meets `WouldBlock` costs
+//! as much as one that succeeds; after each success the queue is looked at instead.
 
+use super::nonblocking::{AsObject, has_more};
 use crate::source::{AsSource, Source};
 use filch_core::io::Direction;
 use filch_core::sys::sync::Mutex;
@@ -40,7 +44,7 @@ impl Backoff {
 }
 
 /// Accepts one connection with `accept`.
-pub(super) async fn accept<T: AsSource, R>(
+pub(super) async fn accept<T: AsSource + AsObject, R>(
     source: &Source<T>,
     mut accept: impl FnMut(&T) -> Result<R>,
 ) -> Result<R> {
@@ -49,7 +53,10 @@ pub(super) async fn accept<T: AsSource, R>(
         match source.run(Direction::Read, &mut accept).await {
             Err(error) if is_about_the_connection(&error) => {}
             Err(error) if is_at_limit(&error) => backoff.wait().await,
-            result => return result,
+            result => {
+                source.look_again(Direction::Read, has_more);
+                return result;
+            }
         }
     }
 }
@@ -63,7 +70,7 @@ pub(super) struct PolledBackoff {
 
 impl PolledBackoff {
     /// As [`accept`], polled by hand.
-    pub(super) fn poll_accept<T: AsSource, R>(
+    pub(super) fn poll_accept<T: AsSource + AsObject, R>(
         &self,
         cx: &mut Context<'_>,
         source: &Source<T>,
@@ -78,7 +85,10 @@ impl PolledBackoff {
                     self.put(backoff, Box::pin(wait));
                     backoff = ready!(self.poll_over(cx));
                 }
-                result => return Poll::Ready(result),
+                result => {
+                    source.look_again(Direction::Read, has_more);
+                    return Poll::Ready(result);
+                }
             }
         }
     }

@@ -6,6 +6,28 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 pub(super) use system::{accept_tcp, socket};
 
+#[cfg(unix)]
+pub(super) use std::os::fd::AsFd as AsObject;
+#[cfg(windows)]
+pub(super) use std::os::windows::io::AsSocket as AsObject;
+
+/// Whether a connection waits at `listener`; "perhaps" is true.
+///
+/// Why: Linux makes a socket before it looks for a connection, so that an accept that finds none takes 3.5 µs, and this
+/// 0.3 (6.18, an EPYC).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn has_more(listener: &impl AsObject) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&at_once)) != Ok(0)
+}
+
+/// Whether a connection waits at `listener`; "perhaps" is true. Elsewhere, an accept that finds none is cheap.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn has_more(_listener: &impl AsObject) -> bool {
+    true
+}
+
 /// Makes a pipe that does not block: where to read, and where to write.
 #[cfg(all(unix, not(any(target_vendor = "apple", target_os = "aix", target_os = "haiku"))))]
 pub(super) fn pipe() -> Result<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
