@@ -1,6 +1,6 @@
 //! `load <kind> …`: the one load generator for every server.
 //!
-//! One thread, one epoll, no runtime. What it does on its connections depends on the kind:
+//! One thread with one epoll, two for `churn`; no runtime. What it does on its connections depends on the kind:
 //!
 //! - `echo <address> <connections> <warm-up ms> <run ms>`: each sends 64 bytes, waits for all of them to come back,
 //!   and sends again.
@@ -20,6 +20,8 @@ mod hold;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 use churn::Once;
@@ -32,6 +34,11 @@ type Fallible<T> = Result<T, Box<dyn Error>>;
 const MESSAGE: [u8; 64] = [b'f'; 64];
 /// An answer that takes longer was lost.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many threads open and close connections.
+// Why: that takes a client half as long again as a server, so that one thread would be busy all the time, whatever
+// serves it, while the machine is not.
+const CHURNERS: usize = 2;
 
 const USAGE: &str = "\
 usage: load echo|churn <address> <connections> <warm-up ms> <run ms>
@@ -51,8 +58,8 @@ fn main() -> Fallible<()> {
             let [warm_up, run] = times;
             let (connections, times) = (connections.parse()?, [warm_up?, run?]);
             match kind {
-                "echo" => load::<Again>(address, connections, times),
-                "churn" => load::<Once>(address, connections, times),
+                "echo" => load::<Again>(address, connections, 1, times),
+                "churn" => load::<Once>(address, connections, CHURNERS, times),
                 _ => Err(USAGE.into()),
             }
         }
@@ -60,16 +67,33 @@ fn main() -> Fallible<()> {
     }
 }
 
-/// Warms up, then measures.
+/// Warms up, then measures. Each thread has its part of the connections.
 fn load<E: Exchange>(
     address: SocketAddr,
     connections: usize,
+    n_threads: usize,
     [warm_up, run]: [Duration; 2],
 ) -> Fallible<()> {
-    let mut load = Load::<E>::start(address, connections)?;
-    load.run_for(warm_up)?;
-    println!("begin");
-    let (seconds, mut latencies_ns) = load.run_for(run)?;
+    let begin = Barrier::new(n_threads + 1);
+    let part = || -> Result<_, String> {
+        let warm = || {
+            let mut load = Load::<E>::start(address, connections / n_threads)?;
+            load.run_for(warm_up)?;
+            Fallible::Ok(load)
+        };
+        let load = warm();
+        begin.wait(); // Also when it failed, for the others wait here.
+        load.and_then(|mut load| load.run_for(run)).map_err(|error| error.to_string())
+    };
+    let parts = thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(part)).collect();
+        begin.wait();
+        println!("begin");
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().expect("no panics");
+        threads.into_iter().map(join).collect::<Result<Vec<_>, _>>()
+    })?;
+    let seconds = parts.iter().map(|part| part.0).fold(0.0, f64::max);
+    let mut latencies_ns: Vec<u32> = parts.into_iter().flat_map(|part| part.1).collect();
     latencies_ns.sort_unstable();
     let requests = latencies_ns.len();
     let at = |share: f64| {
