@@ -25,6 +25,9 @@ const TRACED: &str = "epoll_wait,epoll_pwait,epoll_pwait2,epoll_ctl,timerfd_sett
 /// Calls that wait for events; the driver makes one per turn, and a request is one turn.
 const WAITS: &[&str] = &["epoll_wait", "epoll_pwait", "epoll_pwait2"];
 
+/// Calls that accept. Why counted: a log that shows none would show no vain one either.
+const ACCEPTS: &[&str] = &["accept", "accept4"];
+
 /// What a thousand requests may add to the exact count. Why: a worker that is not idle looks at the driver every 61
 /// polls as well, and a late byte costs one more turn.
 const NOISE: u32 = STEADY / 20;
@@ -71,8 +74,13 @@ pub(crate) fn check() -> Outcome {
         return Err(format!("calls on the steady path: {}", others.join(", ")).into());
     }
     let log = trace(&binary, |server| (0..CLIENTS).try_for_each(|_| ask(server, 1)))?;
+    let counts = calls(&log);
+    let n_accepts: u32 = ACCEPTS.iter().filter_map(|name| counts.get(*name)).sum();
     let n_vain = vain_accepts(&log);
     println!("vain accepts     {n_vain:>6} per {CLIENTS} connections");
+    if n_accepts < CLIENTS {
+        return Err(format!("{n_accepts} accepts were seen of {CLIENTS} connections").into());
+    }
     if n_vain > VAIN {
         return Err(format!("{n_vain} vain accepts for {CLIENTS} connections").into());
     }

@@ -74,10 +74,11 @@ fn load<E: Exchange>(
     n_threads: usize,
     [warm_up, run]: [Duration; 2],
 ) -> Fallible<()> {
+    let n_threads = n_threads.min(connections);
     let begin = Barrier::new(n_threads + 1);
-    let part = || -> Result<_, String> {
+    let part = |thread: usize| -> Result<_, String> {
         let warm = || {
-            let mut load = Load::<E>::start(address, connections / n_threads)?;
+            let mut load = Load::<E>::start(address, (connections + thread) / n_threads)?;
             load.run_for(warm_up)?;
             Fallible::Ok(load)
         };
@@ -86,7 +87,9 @@ fn load<E: Exchange>(
         load.and_then(|mut load| load.run_for(run)).map_err(|error| error.to_string())
     };
     let parts = thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(part)).collect();
+        let part = &part;
+        let threads: Vec<_> =
+            (0..n_threads).map(|thread| scope.spawn(move || part(thread))).collect();
         begin.wait();
         println!("begin");
         let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().expect("no panics");

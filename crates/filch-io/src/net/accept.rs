@@ -53,9 +53,10 @@ pub(super) async fn accept<T: AsSource + AsObject, R>(
         match source.run(Direction::Read, &mut accept).await {
             Err(error) if is_about_the_connection(&error) => {}
             Err(error) if is_at_limit(&error) => backoff.wait().await,
-            result => {
+            Err(error) => return Err(error),
+            Ok(accepted) => {
                 source.look_again(Direction::Read, has_more);
-                return result;
+                return Ok(accepted);
             }
         }
     }
@@ -85,9 +86,10 @@ impl PolledBackoff {
                     self.put(backoff, Box::pin(wait));
                     backoff = ready!(self.poll_over(cx));
                 }
-                result => {
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(accepted) => {
                     source.look_again(Direction::Read, has_more);
-                    return Poll::Ready(result);
+                    return Poll::Ready(Ok(accepted));
                 }
             }
         }
