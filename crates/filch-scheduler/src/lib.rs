@@ -8,6 +8,7 @@
 //! - `worker`: the loop.
 //! - `sleeper`: how a parked worker is reached.
 //! - `lookout`: the thread that notices work behind a worker that is stuck in a poll.
+//! - `signals`: which signals that thread takes.
 //! - `hold`: the right to the driver.
 //! - `hook`: what the user wants called on our threads.
 //! - `baton`: which thread drives a current-thread scheduler.
@@ -28,6 +29,7 @@ mod lookout;
 mod multi_thread;
 mod neighbor;
 mod pace;
+mod signals;
 mod sleeper;
 mod spin;
 #[cfg(all(test, not(filch_loom)))]

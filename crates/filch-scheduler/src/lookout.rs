@@ -1,9 +1,10 @@
 //! The lookout: a thread that notices work behind a worker that is stuck in a poll, and work that lasts
 //! (design 0013).
 //!
-//! It polls no task. It watches only while a worker runs and another one is parked; otherwise it sleeps. It looks every
-//! millisecond while tasks are queued, and seldom while the only thing to fear is that nobody waits in the driver. A
-//! sample reads, per worker, how many polls have begun and whether something is queued:
+//! It polls no task. It watches only while a worker runs and another one is parked; otherwise it sleeps. While tasks are
+//! queued it looks every millisecond, and less often the longer nobody needs its help; and seldom while the only thing to
+//! fear is that nobody waits in the driver. A sample reads, per worker, how many polls have begun and whether something is
+//! queued:
 //!
 //! - a poll that lasts from one sample to the next with a task in the LIFO slot: the task moves to the injector;
 //! - such a poll with tasks queued here or in the injector, or with nobody in the driver: a parked worker is woken;
@@ -14,6 +15,7 @@
 use crate::idle::Idle;
 use crate::local::Remote;
 use crate::multi_thread::MultiThread;
+use crate::signals;
 use crossbeam_utils::CachePadded;
 use filch_core::sys::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use filch_core::sys::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, fence};
@@ -21,15 +23,24 @@ use filch_core::sys::thread::{self, Thread};
 use filch_core::sys::{Duration, Instant};
 use std::sync::OnceLock;
 
-/// The time between two samples.
+/// The time between two samples, at first.
 // Why: a task behind a stuck worker starts within two periods; a sample costs about 16 µs, a sixtieth of it.
 const PERIOD: Duration = Duration::from_millis(1);
+/// After so many samples in which nobody was held up, the time between two samples is one `PERIOD` longer.
+const N_CALM_SAMPLES: u32 = 8;
+/// So many periods it becomes.
+// Why: a program whose polls all end soon pays a third. When one of them does last, what waits behind it starts between
+// one and two times this later, at the median within the five milliseconds of design 0004.
+const MAX_PERIODS: u32 = 3;
 /// The time between two samples while nothing is queued.
 // Why: a worker that leaves the driver seldom gets stuck, and a program that only waits for time does it every time.
 const SELDOM: Duration = Duration::from_millis(8);
 /// After so many samples without a finding the lookout sleeps.
 // Why: waking it costs a wake of a thread, so that a busy program should not do it at every turn.
 const N_QUIET_SAMPLES: u32 = 8;
+
+/// What was found longer ago than this, before the lookout slept, says nothing of now.
+const FORGET: Duration = Duration::from_millis(32);
 
 /// Where tasks end faster than one in this time, they stay.
 // Why: a stolen one costs as much again. Batches of a thousand no-ops take 420 ns each on one worker, and on two the same
@@ -38,7 +49,7 @@ const N_QUIET_SAMPLES: u32 = 8;
 const TINY_LIFE: Duration = Duration::from_nanos(500);
 
 /// Tiny tasks that are queued in so many samples in a row last all the same.
-// Why: a queue may grow although most of what is in it is tiny. Where it does not, one wake in 64 ms is little.
+// Why: a queue may grow although most of what is in it is tiny. Where it does not, one wake in 168 ms is little.
 const N_TINY_SAMPLES: u32 = 64;
 
 const ASLEEP: u8 = 0;
@@ -73,6 +84,26 @@ struct Finding {
     is_stuck: bool,
     /// Its queue was not empty then and is not now although its tasks are not tiny, or is not and the worker is stuck.
     lasts: bool,
+}
+
+/// What a look at all workers has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    /// Nothing waits, or nobody is parked who could come for it.
+    Nothing,
+    /// Something waits and moves on.
+    Waiting,
+    /// Something waits behind a worker that is stuck.
+    HeldUp,
+}
+
+/// How closely to watch, by what the last samples have found.
+#[derive(Debug, Default)]
+struct Attention {
+    /// In how many samples in a row nothing was found.
+    n_quiet: u32,
+    /// In how many samples in a row nobody was held up.
+    n_calm: u32,
 }
 
 /// Since when nobody has turned the driver.
@@ -138,30 +169,34 @@ impl Lookout {
     /// The thread's life.
     pub(crate) fn run(scheduler: &MultiThread) {
         let lookout = &scheduler.lookout;
+        signals::leave_children_to_others();
         let _ = lookout.thread.set(thread::current());
         fence(SeqCst); // ORDERING: [lookout-start] pairs with the fence in `unpark`.
         let mut samples = vec![Sample::default(); scheduler.remotes.len()];
         let mut unattended = Unattended::at(lookout.n_turns.load(Relaxed));
         let mut sampled_at = Instant::now();
-        let mut n_quiet = 0;
+        let mut attention = Attention::default();
         // ORDERING: [lookout-stop] Acquire pairs with `stop`.
         while !lookout.is_stopped.load(Acquire) {
-            if !lookout.wait_for_next_sample() {
+            if !lookout.wait_for_next_sample(attention.period()) {
+                if sampled_at.elapsed() > FORGET {
+                    attention = Attention::default();
+                }
                 continue;
             }
             let now = Instant::now();
             let elapsed = now.saturating_duration_since(std::mem::replace(&mut sampled_at, now));
-            let found = sample_all(scheduler, &mut samples, elapsed, &mut unattended);
-            n_quiet = if found { 0 } else { n_quiet + 1 };
-            if n_quiet > N_QUIET_SAMPLES {
-                n_quiet = 0;
+            attention.pay(sample_all(scheduler, &mut samples, elapsed, &mut unattended));
+            if attention.n_quiet > N_QUIET_SAMPLES {
+                attention.n_quiet = 0; // How calm it is stays, for a program that only pauses.
+                samples.iter_mut().for_each(|sample| sample.n_waiting = 0);
                 lookout.rest(scheduler);
             }
         }
     }
 
-    /// `false`: the wait ended for another reason.
-    fn wait_for_next_sample(&self) -> bool {
+    /// Waits for `period` if it is to watch closely. `false`: the wait ended for another reason.
+    fn wait_for_next_sample(&self, period: Duration) -> bool {
         let begin = Instant::now();
         // ORDERING: [watch] Acquire pairs with `begin`.
         match self.watching.load(Acquire) {
@@ -170,13 +205,14 @@ impl Lookout {
                 return false;
             }
             SELDOMLY => thread::park_timeout(SELDOM),
-            _ => thread::park_timeout(PERIOD),
+            _ => thread::park_timeout(period),
         }
         // Why: unparked at once, it would take whatever poll it meets twice for a stuck one.
         begin.elapsed() >= PERIOD / 2
     }
 
-    /// Stops watching, unless something came to wait meanwhile, or a worker runs while nobody waits in the driver.
+    /// Stops watching, unless somebody is parked who could help, and something came to wait meanwhile, or a worker runs
+    /// while nobody waits in the driver.
     fn rest(&self, scheduler: &MultiThread) {
         self.watching.store(ASLEEP, Relaxed);
         // ORDERING: [watch] whoever queued before this fence and found the lookout watching is seen below.
@@ -184,6 +220,9 @@ impl Lookout {
         // Why a period later: a worker has no fence between queueing and its look at `watching`, for that would cost each
         // task some nanoseconds. What it queued is seen long before this is over.
         thread::park_timeout(PERIOD);
+        if !scheduler.idle.has_parked() {
+            return; // Whoever parks next sees that the lookout sleeps.
+        }
         let has_waiting = scheduler.remotes.iter().any(Remote::has_waiting);
         if has_waiting || !scheduler.injector.is_empty() {
             self.watching.fetch_max(CLOSELY, Relaxed);
@@ -217,6 +256,18 @@ impl Sample {
     }
 }
 
+impl Attention {
+    fn pay(&mut self, found: Found) {
+        self.n_quiet = if found == Found::Nothing { self.n_quiet + 1 } else { 0 };
+        self.n_calm = if found < Found::HeldUp { self.n_calm.saturating_add(1) } else { 0 };
+    }
+
+    /// The time until the next sample.
+    fn period(&self) -> Duration {
+        PERIOD * (1 + self.n_calm / N_CALM_SAMPLES).min(MAX_PERIODS)
+    }
+}
+
 impl Unattended {
     fn at(n_turns: u32) -> Self {
         Unattended { n_turns, since: Instant::now() }
@@ -231,30 +282,36 @@ impl Unattended {
     }
 }
 
-/// Looks at every worker and at the driver, `elapsed` after the last time. `true`: something was found that needs another look.
+/// Looks at every worker and at the driver, `elapsed` after the last time, and helps where it must.
 fn sample_all(
     scheduler: &MultiThread,
     samples: &mut [Sample],
     elapsed: Duration,
     unattended: &mut Unattended,
-) -> bool {
-    let mut found = false;
+) -> Found {
+    let has_parked = scheduler.idle.has_parked();
+    let mut found = Found::Nothing;
     for (worker, (remote, sample)) in scheduler.remotes.iter().zip(samples).enumerate() {
         let before = std::mem::replace(sample, sample.next(remote));
         let finding = sample.after(before, elapsed, scheduler.idle.is_parked(worker));
-        let is_left = finding.is_stuck && !scheduler.injector.is_empty();
         if finding.is_stuck {
             rescue(scheduler, remote);
         }
-        if is_left || finding.lasts || finding.is_stuck && scheduler.idle.driver_is_free() {
+        let is_left = sample.n_waiting > 0 || !scheduler.injector.is_empty();
+        let is_held_up = finding.is_stuck && (is_left || scheduler.idle.driver_is_free());
+        if is_held_up || finding.lasts {
             scheduler.unpark(scheduler.idle.notify_one());
         }
-        found |= sample.n_waiting > 0 || is_left;
+        found = found.max(match sample.n_waiting {
+            _ if is_held_up => Found::HeldUp,
+            0 => Found::Nothing,
+            _ => Found::Waiting,
+        });
     }
     if unattended.sample(scheduler.lookout.n_turns.load(Relaxed), &scheduler.idle) {
         scheduler.unpark(scheduler.idle.notify_one());
     }
-    found
+    if has_parked { found } else { Found::Nothing }
 }
 
 /// Brings out what only a stuck worker can reach.
@@ -314,12 +371,25 @@ mod tests {
     }
 
     #[test]
+    fn who_finds_nobody_held_up_looks_less_often() {
+        let mut attention = Attention::default();
+        let mut pay = |found, times| {
+            (0..times).for_each(|_| attention.pay(found));
+            attention.period()
+        };
+        assert_eq!(pay(Found::Waiting, N_CALM_SAMPLES - 1), PERIOD);
+        assert_eq!(pay(Found::Nothing, 1), PERIOD * 2);
+        assert_eq!(pay(Found::Waiting, 1_000), PERIOD * MAX_PERIODS);
+        assert_eq!(pay(Found::HeldUp, 1), PERIOD, "somebody is");
+    }
+
+    #[test]
     fn an_unparked_lookout_does_not_take_two_samples_at_once() {
         let lookout = Lookout::new(2);
         assert!(lookout.thread.set(thread::current()).is_ok());
         lookout.watch_seldom();
         lookout.watch();
-        assert!(!lookout.wait_for_next_sample());
-        assert!(lookout.wait_for_next_sample());
+        assert!(!lookout.wait_for_next_sample(PERIOD));
+        assert!(lookout.wait_for_next_sample(PERIOD));
     }
 }
