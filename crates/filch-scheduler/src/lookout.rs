@@ -35,7 +35,7 @@ const MAX_PERIODS: u32 = 3;
 /// The time between two samples while nothing is queued.
 // Why: a worker that leaves the driver seldom gets stuck, and a program that only waits for time does it every time.
 const SELDOM: Duration = Duration::from_millis(8);
-/// After so many samples without a finding the lookout sleeps.
+/// After so many quiet samples the lookout sleeps.
 // Why: waking it costs a wake of a thread, so that a busy program should not do it at every turn.
 const N_QUIET_SAMPLES: u32 = 8;
 
@@ -88,9 +88,9 @@ struct Finding {
 
 /// What a look at all workers has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Found {
+enum Outlook {
     /// Nothing waits, or nobody is parked who could come for it.
-    Nothing,
+    Quiet,
     /// Something waits and moves on.
     Waiting,
     /// Something waits behind a worker that is stuck.
@@ -100,7 +100,7 @@ enum Found {
 /// How closely to watch, by what the last samples have found.
 #[derive(Debug, Default)]
 struct Attention {
-    /// In how many samples in a row nothing was found.
+    /// In how many samples in a row all was quiet.
     n_quiet: u32,
     /// In how many samples in a row nobody was held up.
     n_calm: u32,
@@ -257,9 +257,9 @@ impl Sample {
 }
 
 impl Attention {
-    fn pay(&mut self, found: Found) {
-        self.n_quiet = if found == Found::Nothing { self.n_quiet + 1 } else { 0 };
-        self.n_calm = if found < Found::HeldUp { self.n_calm.saturating_add(1) } else { 0 };
+    fn pay(&mut self, outlook: Outlook) {
+        self.n_quiet = if outlook == Outlook::Quiet { self.n_quiet + 1 } else { 0 };
+        self.n_calm = if outlook < Outlook::HeldUp { self.n_calm.saturating_add(1) } else { 0 };
     }
 
     /// The time until the next sample.
@@ -288,9 +288,9 @@ fn sample_all(
     samples: &mut [Sample],
     elapsed: Duration,
     unattended: &mut Unattended,
-) -> Found {
+) -> Outlook {
     let has_parked = scheduler.idle.has_parked();
-    let mut found = Found::Nothing;
+    let mut outlook = Outlook::Quiet;
     for (worker, (remote, sample)) in scheduler.remotes.iter().zip(samples).enumerate() {
         let before = std::mem::replace(sample, sample.next(remote));
         let finding = sample.after(before, elapsed, scheduler.idle.is_parked(worker));
@@ -302,16 +302,16 @@ fn sample_all(
         if is_held_up || finding.lasts {
             scheduler.unpark(scheduler.idle.notify_one());
         }
-        found = found.max(match sample.n_waiting {
-            _ if is_held_up => Found::HeldUp,
-            0 => Found::Nothing,
-            _ => Found::Waiting,
+        outlook = outlook.max(match sample.n_waiting {
+            _ if is_held_up => Outlook::HeldUp,
+            0 => Outlook::Quiet,
+            _ => Outlook::Waiting,
         });
     }
     if unattended.sample(scheduler.lookout.n_turns.load(Relaxed), &scheduler.idle) {
         scheduler.unpark(scheduler.idle.notify_one());
     }
-    if has_parked { found } else { Found::Nothing }
+    if has_parked { outlook } else { Outlook::Quiet }
 }
 
 /// Brings out what only a stuck worker can reach.
@@ -373,14 +373,14 @@ mod tests {
     #[test]
     fn who_finds_nobody_held_up_looks_less_often() {
         let mut attention = Attention::default();
-        let mut pay = |found, times| {
-            (0..times).for_each(|_| attention.pay(found));
+        let mut pay = |outlook, times| {
+            (0..times).for_each(|_| attention.pay(outlook));
             attention.period()
         };
-        assert_eq!(pay(Found::Waiting, N_CALM_SAMPLES - 1), PERIOD);
-        assert_eq!(pay(Found::Nothing, 1), PERIOD * 2);
-        assert_eq!(pay(Found::Waiting, 1_000), PERIOD * MAX_PERIODS);
-        assert_eq!(pay(Found::HeldUp, 1), PERIOD, "somebody is");
+        assert_eq!(pay(Outlook::Waiting, N_CALM_SAMPLES - 1), PERIOD);
+        assert_eq!(pay(Outlook::Quiet, 1), PERIOD * 2);
+        assert_eq!(pay(Outlook::Waiting, 1_000), PERIOD * MAX_PERIODS);
+        assert_eq!(pay(Outlook::HeldUp, 1), PERIOD, "somebody is");
     }
 
     #[test]
