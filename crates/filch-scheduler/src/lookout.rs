@@ -24,11 +24,11 @@ use filch_core::sys::{Duration, Instant};
 use std::sync::OnceLock;
 
 /// The time between two samples, at first.
-// Why: a task behind a stuck worker starts within two periods; a sample costs about 16 µs, a sixtieth of it.
+// Why: a task behind a stuck worker starts within two periods; a sample costs 16 to 25 µs, a fiftieth of it.
 const PERIOD: Duration = Duration::from_millis(1);
-/// After so many samples in which nobody was held up, the time between two samples is one `PERIOD` longer.
+/// After each so many samples in which nobody was held up, the time between two samples is one `PERIOD` longer.
 const N_CALM_SAMPLES: u32 = 8;
-/// So many periods it becomes.
+/// So many periods it becomes at most.
 // Why: a program whose polls all end soon pays a third. When one of them does last, what waits behind it starts between
 // one and two times this later, at the median within the five milliseconds of design 0004.
 const MAX_PERIODS: u32 = 3;
@@ -39,7 +39,9 @@ const SELDOM: Duration = Duration::from_millis(8);
 // Why: waking it costs a wake of a thread, so that a busy program should not do it at every turn.
 const N_QUIET_SAMPLES: u32 = 8;
 
-/// What was found longer ago than this, before the lookout slept, says nothing of now.
+/// After a sleep of this length the lookout begins anew.
+// Why: what it saw before says little of what was begun since. A busy program that pauses now and then, as a server under
+// load does, calls it within a few milliseconds.
 const FORGET: Duration = Duration::from_millis(32);
 
 /// Where tasks end faster than one in this time, they stay.
@@ -49,7 +51,7 @@ const FORGET: Duration = Duration::from_millis(32);
 const TINY_LIFE: Duration = Duration::from_nanos(500);
 
 /// Tiny tasks that are queued in so many samples in a row last all the same.
-// Why: a queue may grow although most of what is in it is tiny. Where it does not, one wake in 168 ms is little.
+// Why: a queue may grow although most of what is in it is tiny. Where it does not, one wake in 168 ms or more is little.
 const N_TINY_SAMPLES: u32 = 64;
 
 const ASLEEP: u8 = 0;
@@ -69,7 +71,7 @@ pub(crate) struct Lookout {
 }
 
 /// What the last sample saw of a worker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sample {
     n_polls: u32,
     n_ended: u32,
@@ -89,20 +91,22 @@ struct Finding {
 /// What a look at all workers has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outlook {
-    /// Nothing waits, or nobody is parked who could come for it.
+    /// Nobody is parked who could come for anything.
+    NobodyParked,
+    /// No worker has anything queued.
     Quiet,
-    /// Something waits and moves on.
+    /// Something is queued, and its worker moves on.
     Waiting,
-    /// Something waits behind a worker that is stuck.
+    /// Something waits behind a worker that is stuck, or nobody is in the driver beside one.
     HeldUp,
 }
 
 /// How closely to watch, by what the last samples have found.
 #[derive(Debug, Default)]
 struct Attention {
-    /// In how many samples in a row all was quiet.
+    /// In how many samples in a row there was nothing to watch.
     n_quiet: u32,
-    /// In how many samples in a row nobody was held up.
+    /// In how many samples since the last that found somebody held up somebody could have been.
     n_calm: u32,
 }
 
@@ -172,7 +176,7 @@ impl Lookout {
         signals::leave_children_to_others();
         let _ = lookout.thread.set(thread::current());
         fence(SeqCst); // ORDERING: [lookout-start] pairs with the fence in `unpark`.
-        let mut samples = vec![Sample::default(); scheduler.remotes.len()];
+        let mut samples: Vec<_> = scheduler.remotes.iter().map(Sample::first).collect();
         let mut unattended = Unattended::at(lookout.n_turns.load(Relaxed));
         let mut sampled_at = Instant::now();
         let mut attention = Attention::default();
@@ -182,20 +186,22 @@ impl Lookout {
                 if sampled_at.elapsed() > FORGET {
                     attention = Attention::default();
                 }
+                // Why now: whoever called and then gets stuck is found by the first sample instead of the second.
+                sampled_at = Instant::now();
+                samples = scheduler.remotes.iter().map(Sample::first).collect();
                 continue;
             }
             let now = Instant::now();
             let elapsed = now.saturating_duration_since(std::mem::replace(&mut sampled_at, now));
             attention.pay(sample_all(scheduler, &mut samples, elapsed, &mut unattended));
-            if attention.n_quiet > N_QUIET_SAMPLES {
-                attention.n_quiet = 0; // How calm it is stays, for a program that only pauses.
-                samples.iter_mut().for_each(|sample| sample.n_waiting = 0);
+            if attention.n_quiet >= N_QUIET_SAMPLES {
+                attention.n_quiet = 0;
                 lookout.rest(scheduler);
             }
         }
     }
 
-    /// Waits for `period` if it is to watch closely. `false`: the wait ended for another reason.
+    /// Waits for `period` if it is to watch closely. `false`: somebody called meanwhile.
     fn wait_for_next_sample(&self, period: Duration) -> bool {
         let begin = Instant::now();
         // ORDERING: [watch] Acquire pairs with `begin`.
@@ -211,8 +217,8 @@ impl Lookout {
         begin.elapsed() >= PERIOD / 2
     }
 
-    /// Stops watching, unless somebody is parked who could help, and something came to wait meanwhile, or a worker runs
-    /// while nobody waits in the driver.
+    /// Stops watching. Goes on only if somebody is parked, and either something came to wait meanwhile or nobody waits in
+    /// the driver.
     fn rest(&self, scheduler: &MultiThread) {
         self.watching.store(ASLEEP, Relaxed);
         // ORDERING: [watch] whoever queued before this fence and found the lookout watching is seen below.
@@ -221,7 +227,9 @@ impl Lookout {
         // task some nanoseconds. What it queued is seen long before this is over.
         thread::park_timeout(PERIOD);
         if !scheduler.idle.has_parked() {
-            return; // Whoever parks next sees that the lookout sleeps.
+            // ORDERING: [park] pairs with the fence in `prepare_park`: who has parked is seen, or sees in `warn_lookout` that
+            // the lookout sleeps.
+            return;
         }
         let has_waiting = scheduler.remotes.iter().any(Remote::has_waiting);
         if has_waiting || !scheduler.injector.is_empty() {
@@ -234,13 +242,15 @@ impl Lookout {
 }
 
 impl Sample {
+    /// The one to compare the next with. What was queued before it does not count as waiting.
+    fn first(remote: &Remote) -> Self {
+        Sample { n_polls: remote.n_polls(), n_ended: remote.n_ended(), n_waiting: 0 }
+    }
+
     /// The one that follows this.
     fn next(self, remote: &Remote) -> Self {
-        Sample {
-            n_polls: remote.n_polls(),
-            n_ended: remote.n_ended(),
-            n_waiting: if remote.has_waiting() { self.n_waiting.saturating_add(1) } else { 0 },
-        }
+        let n_waiting = if remote.has_waiting() { self.n_waiting.saturating_add(1) } else { 0 };
+        Sample { n_waiting, ..Sample::first(remote) }
     }
 
     /// What this sample says that was taken `elapsed` after the one before.
@@ -258,8 +268,12 @@ impl Sample {
 
 impl Attention {
     fn pay(&mut self, outlook: Outlook) {
-        self.n_quiet = if outlook == Outlook::Quiet { self.n_quiet + 1 } else { 0 };
-        self.n_calm = if outlook < Outlook::HeldUp { self.n_calm.saturating_add(1) } else { 0 };
+        self.n_quiet = if outlook <= Outlook::Quiet { self.n_quiet + 1 } else { 0 };
+        self.n_calm = match outlook {
+            Outlook::NobodyParked => self.n_calm,
+            Outlook::Quiet | Outlook::Waiting => self.n_calm.saturating_add(1),
+            Outlook::HeldUp => 0,
+        };
     }
 
     /// The time until the next sample.
@@ -311,7 +325,7 @@ fn sample_all(
     if unattended.sample(scheduler.lookout.n_turns.load(Relaxed), &scheduler.idle) {
         scheduler.unpark(scheduler.idle.notify_one());
     }
-    if has_parked { outlook } else { Outlook::Quiet }
+    if has_parked { outlook } else { Outlook::NobodyParked }
 }
 
 /// Brings out what only a stuck worker can reach.
@@ -325,6 +339,9 @@ pub(crate) fn rescue(scheduler: &MultiThread, stuck: &Remote) {
 #[cfg(all(test, not(filch_loom)))]
 mod tests {
     use super::*;
+    use crate::multi_thread::Settings;
+    use filch_core::coop::Budget;
+    use std::sync::Arc;
 
     fn sample(n_polls: u32, n_waiting: u32) -> Sample {
         Sample { n_polls, n_ended: 0, n_waiting }
@@ -378,9 +395,37 @@ mod tests {
             attention.period()
         };
         assert_eq!(pay(Outlook::Waiting, N_CALM_SAMPLES - 1), PERIOD);
+        assert_eq!(pay(Outlook::NobodyParked, 1_000), PERIOD, "nobody would have been found");
         assert_eq!(pay(Outlook::Quiet, 1), PERIOD * 2);
         assert_eq!(pay(Outlook::Waiting, 1_000), PERIOD * MAX_PERIODS);
         assert_eq!(pay(Outlook::HeldUp, 1), PERIOD, "somebody is");
+    }
+
+    #[test]
+    fn the_lookout_rests_while_nobody_is_parked_or_nothing_can_be_held_up() {
+        let scheduler = MultiThread::new(Settings {
+            n_workers: 2,
+            thread_name: Arc::new(|index| index.to_string()),
+            stack_size: None,
+            budget: Budget::UNLIMITED,
+            event_interval: 1,
+            injector_interval: 1,
+            seed: None,
+            on_start: None,
+            on_stop: None,
+            starts_lazily: false,
+        });
+        let watching_after_rest = || {
+            scheduler.lookout.watch();
+            scheduler.lookout.rest(&scheduler);
+            scheduler.lookout.watching.load(Relaxed)
+        };
+        assert_eq!(watching_after_rest(), ASLEEP, "nobody is parked");
+        let look = scheduler.idle.prepare_park(1, false, false);
+        assert_eq!(watching_after_rest(), SELDOMLY, "worker 0 runs, and nobody is in the driver");
+        let _ = scheduler.idle.unpark_self(1, look);
+        let _look = scheduler.idle.prepare_park(1, false, true);
+        assert_eq!(watching_after_rest(), ASLEEP, "worker 1 is in the driver");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 /// Has this thread take no `SIGCHLD`.
 ///
-/// The system hands a signal of the process to any thread that does not block it, and wakes it up for that even when
-/// nobody has a handler: whoever starts one program while another one ends blocks the signal at that moment, so the
-/// system cannot tell that it would be ignored. A
-/// lookout that took them was woken once in three children (`process_spawn_8`, two workers).
+/// Linux drops a signal that nobody handles, but not while the thread that it is meant for blocks it; and the thread that
+/// has started the program that ends may be starting the next one, with all signals blocked meanwhile. Then any thread is
+/// woken that does not block it. A lookout that took them was woken once in three children (`process_spawn_8`, two
+/// workers).
 #[cfg(unix)]
 pub(crate) fn leave_children_to_others() {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
@@ -18,6 +18,6 @@ pub(crate) fn leave_children_to_others() {
     }
 }
 
-/// Such a system has no signals.
+/// Such a system has no `SIGCHLD`.
 #[cfg(not(unix))]
 pub(crate) fn leave_children_to_others() {}

@@ -159,6 +159,20 @@ fn a_child_starts_soon_when_its_parent_ran_for_long_before_it_blocked() {
     check(5, 6 * SOON, SOON, move || stall(1, busy()));
 }
 
+/// The lookout looks less often by then.
+#[test]
+fn a_child_starts_soon_when_nobody_was_held_up_for_long() {
+    let calm = || async {
+        let begin = Instant::now();
+        while begin.elapsed() < BLOCKED {
+            spawn(async {}).await.expect("it does not panic");
+            yield_now().await;
+        }
+    };
+    // Two looks three milliseconds apart, and a wake.
+    check(5, 6 * SOON, 2 * SOON, move || stall(1, calm()));
+}
+
 #[test]
 fn a_child_starts_soon_when_the_other_worker_becomes_idle_afterwards() {
     const OTHER_IS_BUSY: Duration = Duration::from_millis(10);
