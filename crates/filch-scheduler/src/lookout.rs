@@ -29,8 +29,8 @@ const PERIOD: Duration = Duration::from_millis(1);
 /// After each so many samples in which nobody was held up, the time between two samples is one `PERIOD` longer.
 const N_CALM_SAMPLES: u32 = 8;
 /// So many periods it becomes at most.
-// Why: a program whose polls all end soon pays a third. When one of them does last, what waits behind it starts between
-// one and two times this later, at the median within the five milliseconds of design 0004.
+// Why: a program whose polls all end soon pays a third, and when one of them does last, what waits behind it starts
+// between one and two times this later.
 const MAX_PERIODS: u32 = 3;
 /// The time between two samples while nothing is queued.
 // Why: a worker that leaves the driver seldom gets stuck, and a program that only waits for time does it every time.
@@ -40,8 +40,7 @@ const SELDOM: Duration = Duration::from_millis(8);
 const N_QUIET_SAMPLES: u32 = 8;
 
 /// After a sleep of this length the lookout begins anew.
-// Why: what it saw before says little of what was begun since. A busy program that pauses now and then, as a server under
-// load does, calls it within a few milliseconds.
+// Why: what it saw before says little of what was begun since; a program that is busy calls it sooner.
 const FORGET: Duration = Duration::from_millis(32);
 
 /// Where tasks end faster than one in this time, they stay.
