@@ -18,6 +18,10 @@ use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::Arc;
 
+/// How often a searching worker looks at the injector before it parks: about 2 µs on the reference machine.
+// Why: a tenth of what parking costs on the reference machine, so that a vain try hardly matters.
+const N_LOOKS: u32 = 48;
+
 thread_local! {
     /// The worker this thread is, or null.
     static WORKER: Cell<*const Worker> = const { Cell::new(ptr::null()) };
@@ -80,7 +84,7 @@ impl Worker {
             index,
             queue,
             pace: Pace::default(),
-            spin: RefCell::default(),
+            spin: RefCell::new(Spin::new(N_LOOKS)),
             neighbor: RefCell::new(Neighbor::of(index, scheduler.remotes.len())),
             is_searching: Cell::new(is_searching),
             has_unshared: Cell::new(false),
@@ -246,7 +250,8 @@ impl Worker {
     /// A searching worker looks at the injector a moment longer, where that has paid off.
     fn look_longer(&self) -> bool {
         let injector = &self.scheduler.injector;
-        self.is_searching.get() && self.spin.borrow_mut().wait_for(|| !injector.is_empty())
+        let mut spin = self.spin.borrow_mut();
+        self.is_searching.get() && spin.is_due() && spin.look_for(|| !injector.is_empty())
     }
 
     /// Sleeps in the driver if nobody else does (design 0003), else on its own, until there is something to look for.
