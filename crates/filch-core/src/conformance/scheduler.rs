@@ -19,6 +19,11 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::task::Poll;
 use std::thread;
+use std::time::Duration;
+
+/// So long a poll lasts that sees the end begin.
+// Why: a shutdown that does not wait returns earlier, also on a busy machine.
+const NOTICEABLE: Duration = Duration::from_millis(100);
 
 /// Makes a test of each check of this module. The expression, when called, makes a fresh scheduler.
 #[macro_export]
@@ -262,15 +267,20 @@ pub fn no_task_is_polled_after_the_shutdown(scheduler: Arc<dyn Scheduler>) {
     Rig::check_to_the_end(scheduler, |rig| {
         let n_in_poll = rig.n_in_poll();
         let began = Flag::new();
+        let is_ending = Arc::new(AtomicBool::new(false));
         let busy: Vec<_> = (0..rig.n_workers() * 2)
             .map(|_| {
                 let (began, n_in_poll) = (began.clone(), n_in_poll.clone());
+                let is_ending = is_ending.clone();
                 rig.spawn(async move {
                     loop {
                         n_in_poll.fetch_add(1, SeqCst);
                         began.raise();
-                        // Why: long enough for a shutdown that does not wait to be noticed.
+                        // Why: so that the end most likely begins during a poll.
                         (0..2000).for_each(|_| thread::yield_now());
+                        if is_ending.load(SeqCst) {
+                            thread::sleep(NOTICEABLE);
+                        }
                         n_in_poll.fetch_sub(1, SeqCst);
                         yield_once().await;
                     }
@@ -278,6 +288,7 @@ pub fn no_task_is_polled_after_the_shutdown(scheduler: Arc<dyn Scheduler>) {
             })
             .collect::<Vec<JoinHandle<()>>>();
         rig.block_on(began.wait());
+        is_ending.store(true, SeqCst);
         rig.end();
         assert_eq!(rig.n_in_poll_at_shutdown(), Some(0), "a task was in a poll after `shutdown`");
         drop(busy);
