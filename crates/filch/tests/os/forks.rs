@@ -39,10 +39,29 @@ fn runtime() -> Runtime {
     }
 }
 
-/// Runs `child` in a fork, which ends with the code that it gives, and waits for that.
+/// Runs `child` in a fork, which ends with the code that it gives, and waits for that. The other threads sleep.
 fn fork(child: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: the other threads of these programs hold no locks that the child will need: they sleep, or are the
-    // watchdog's.
+    eventually(others_sleep);
+    fork_at_once(child)
+}
+
+/// Whether all other threads of this process have begun and sleep, where the system tells.
+// Why: a thread that begins takes locks (that of AddressSanitizer's list of threads, for one), and a fork would have them
+// as held for ever.
+fn others_sleep() -> bool {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return true };
+    let own = rustix::thread::gettid().as_raw_pid().to_string();
+    threads.flatten().filter(|thread| thread.file_name() != *own).all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state follows the name in brackets.
+        stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('S'))
+    })
+}
+
+/// As [`fork`], whatever the other threads do.
+fn fork_at_once(child: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: the other threads of these programs hold no locks that the child will need: they sleep, are the watchdog's,
+    // or hold only what a fork is to cope with.
     match unsafe { libc::fork() } {
         0 => {
             // One that hangs ends by itself: the watchdog is the parent's.
@@ -331,7 +350,7 @@ fn forks_while_it_listens() {
         });
         let _over = OnDrop(|| is_over.store(true, Relaxed)); // Also when an assertion fails.
         for _ in 0..100 {
-            let code = fork(|| {
+            let code = fork_at_once(|| {
                 let mut own = listen(SignalKind::user_defined2());
                 send(libc::SIGUSR2);
                 block_on(own.recv()).map_or(1, |()| 7)
