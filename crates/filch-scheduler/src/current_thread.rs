@@ -3,7 +3,7 @@
 //! One thread drives at a time; a second `block_on` polls its future on its own and waits for its turn to drive.
 
 use crate::baton::{Baton, Driving};
-use crate::hold::Held;
+use crate::hold::{Held, polls_until_next};
 use crate::idle::{Idle, LastLook};
 use filch_core::coop::Budget;
 use filch_core::runtime::block_on_thread;
@@ -193,8 +193,8 @@ impl Loop<'_> {
             let is_idle = self.queue.borrow().is_empty() && !root.is_woken();
             if is_idle || until_driver == 0 {
                 let limit = if is_idle { Limit::Forever } else { Limit::Zero };
-                self.turn(limit, park, &root, &mut wakes);
-                until_driver = self.scheduler.event_interval;
+                let n_events = self.turn(limit, park, &root, &mut wakes);
+                until_driver = polls_until_next(self.scheduler.event_interval, n_events);
             }
         }
     }
@@ -230,22 +230,32 @@ impl Loop<'_> {
         self.queue.borrow_mut().pop_front()
     }
 
-    fn turn(&self, limit: Limit, park: &dyn Park, root: &RootWaker, wakes: &mut WakeBatch) {
+    /// Answers how many events the turn has brought.
+    fn turn(
+        &self,
+        limit: Limit,
+        park: &dyn Park,
+        root: &RootWaker,
+        wakes: &mut WakeBatch,
+    ) -> usize {
         let held =
             Held::try_take(park).expect("who has the baton is the only one to turn the driver");
-        if limit == Limit::Zero {
+        let n_events = if limit == Limit::Zero {
             park.flush_timers(0);
-            held.turn(Limit::Zero, &|| false, wakes);
+            held.turn(Limit::Zero, &|| false, wakes)
         } else {
             let idle = &self.scheduler.idle;
             let _parked = Parked::begin(idle);
             if self.scheduler.injected.lock().is_empty() && !root.is_woken() {
-                held.turn(Limit::Forever, &|| idle.all_parked(), wakes);
+                held.turn(Limit::Forever, &|| idle.all_parked(), wakes)
+            } else {
+                0
             }
-        }
+        };
         drop(held);
         context::set_budget(Budget::UNLIMITED);
         wakes.wake_all();
+        n_events
     }
 }
 

@@ -1,6 +1,6 @@
 //! A worker: the loop that decides what runs next.
 
-use crate::hold::Held;
+use crate::hold::{Held, polls_until_next};
 use crate::hook;
 use crate::idle::Found;
 use crate::local::MAX_LIFO_RUN;
@@ -187,15 +187,26 @@ impl Worker {
         if self.until_driver.get() != 0 {
             return;
         }
-        self.until_driver.set(self.scheduler.settings.event_interval);
+        self.ask_driver_after(0);
         self.help_neighbor();
         let park = self.scheduler.park();
         park.flush_timers(self.index);
         let Some(held) = Held::try_take(park) else { return };
-        held.turn(Limit::Zero, &|| false, wakes);
-        self.scheduler.lookout.count_turn();
+        self.turn(&held, Limit::Zero, &|| false, wakes);
         drop(held);
         self.wake_between_polls(wakes);
+    }
+
+    fn turn(&self, held: &Held<'_>, limit: Limit, alone: &dyn Fn() -> bool, wakes: &mut WakeBatch) {
+        let n_events = held.turn(limit, alone, wakes);
+        self.scheduler.lookout.count_turn();
+        self.ask_driver_after(n_events);
+    }
+
+    /// Puts the next visit off, as is due after so many events.
+    fn ask_driver_after(&self, n_events: usize) {
+        let interval = self.scheduler.settings.event_interval;
+        self.until_driver.set(polls_until_next(interval, n_events));
     }
 
     /// Takes some of what waits behind the neighbor, if that one is stuck: with nobody parked nobody else comes for it.
@@ -313,8 +324,7 @@ impl Worker {
     fn sleep(&self, held: Option<&Held<'_>>, wakes: &mut WakeBatch) {
         let scheduler = &*self.scheduler;
         if let Some(held) = held {
-            held.turn(Limit::Forever, &|| scheduler.idle.all_parked(), wakes);
-            scheduler.lookout.count_turn();
+            self.turn(held, Limit::Forever, &|| scheduler.idle.all_parked(), wakes);
             return;
         }
         if scheduler.idle.all_parked() {

@@ -25,13 +25,13 @@ mod four_workers_started_lazily {
 }
 
 const BUDGET: u32 = 128;
-const INTERVAL: u32 = 61;
+pub(crate) const INTERVAL: u32 = 61;
 
-fn on_the_current_thread() -> CurrentThread {
+pub(crate) fn on_the_current_thread() -> CurrentThread {
     CurrentThread::new(Budget::new(BUDGET), INTERVAL)
 }
 
-fn on_workers(n_workers: usize) -> MultiThread {
+pub(crate) fn on_workers(n_workers: usize) -> MultiThread {
     MultiThread::new(settings(n_workers))
 }
 

@@ -2,3 +2,4 @@
 #![cfg(not(filch_loom))]
 
 mod conformance;
+mod flood;
