@@ -182,9 +182,7 @@ impl Lookout {
         // ORDERING: [lookout-stop] Acquire pairs with `stop`.
         while !lookout.is_stopped.load(Acquire) {
             if !lookout.wait_for_next_sample(attention.period()) {
-                if sampled_at.elapsed() > FORGET {
-                    attention = Attention::default();
-                }
+                attention.break_off(sampled_at.elapsed());
                 // Why now: whoever called and then gets stuck is found by the first sample instead of the second.
                 sampled_at = Instant::now();
                 samples = scheduler.remotes.iter().map(Sample::first).collect();
@@ -275,6 +273,13 @@ impl Attention {
         };
     }
 
+    /// No sample was taken for so long.
+    fn break_off(&mut self, pause: Duration) {
+        if pause > FORGET {
+            *self = Attention::default();
+        }
+    }
+
     /// The time until the next sample.
     fn period(&self) -> Duration {
         PERIOD * (1 + self.n_calm / N_CALM_SAMPLES).min(MAX_PERIODS)
@@ -339,7 +344,10 @@ pub(crate) fn rescue(scheduler: &MultiThread, stuck: &Remote) {
 mod tests {
     use super::*;
     use crate::multi_thread::Settings;
+    use filch_core::conformance::parts_around;
     use filch_core::coop::Budget;
+    use filch_core::runtime::Living;
+    use filch_core::task::Spawn;
     use std::sync::Arc;
 
     fn sample(n_polls: u32, n_waiting: u32) -> Sample {
@@ -401,8 +409,18 @@ mod tests {
     }
 
     #[test]
+    fn who_slept_for_long_looks_often_again() {
+        let mut attention = Attention::default();
+        (0..1_000).for_each(|_| attention.pay(Outlook::Waiting));
+        attention.break_off(FORGET);
+        assert_eq!(attention.period(), PERIOD * MAX_PERIODS, "what was seen still holds");
+        attention.break_off(FORGET + PERIOD);
+        assert_eq!(attention.period(), PERIOD);
+    }
+
+    #[test]
     fn the_lookout_rests_while_nobody_is_parked_or_nothing_can_be_held_up() {
-        let scheduler = MultiThread::new(Settings {
+        let scheduler = Arc::new(MultiThread::new(Settings {
             n_workers: 2,
             thread_name: Arc::new(|index| index.to_string()),
             stack_size: None,
@@ -413,7 +431,8 @@ mod tests {
             on_start: None,
             on_stop: None,
             starts_lazily: false,
-        });
+        }));
+        let living = Living::open(parts_around(scheduler.clone()));
         let watching_after_rest = || {
             scheduler.lookout.watch();
             scheduler.lookout.rest(&scheduler);
@@ -423,8 +442,16 @@ mod tests {
         let look = scheduler.idle.prepare_park(1, false, false);
         assert_eq!(watching_after_rest(), SELDOMLY, "worker 0 runs, and nobody is in the driver");
         let _ = scheduler.idle.unpark_self(1, look);
-        let _look = scheduler.idle.prepare_park(1, false, true);
+        let look = scheduler.idle.prepare_park(1, false, true);
         assert_eq!(watching_after_rest(), ASLEEP, "worker 1 is in the driver");
+        let _ = scheduler.idle.unpark_self(1, look);
+        let queued = Spawn::on(living.runtime()).spawn(async {});
+        assert_eq!(watching_after_rest(), ASLEEP, "nobody is parked who could come for the task");
+        let look = scheduler.idle.prepare_park(1, false, true);
+        assert_eq!(watching_after_rest(), CLOSELY, "worker 1 sleeps beside the task");
+        let _ = scheduler.idle.unpark_self(1, look);
+        drop(queued);
+        living.end();
     }
 
     #[test]

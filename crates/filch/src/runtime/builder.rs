@@ -207,7 +207,10 @@ impl Builder {
         self
     }
 
-    /// A worker looks for events at least once in so many polls. 61 if nothing else is said.
+    /// A worker looks for events once in so many polls. 61 if nothing else is said.
+    ///
+    /// After a look that found more events than that, it polls as many tasks first, but at most twice the number given
+    /// here.
     pub fn event_interval(&mut self, n_polls: u32) -> &mut Self {
         self.event_interval = n_polls;
         self
