@@ -19,8 +19,9 @@ impl<'a> Held<'a> {
         alone: &dyn Fn() -> bool,
         wakes: &mut WakeBatch,
     ) -> usize {
+        let n_before = wakes.n_events(); // Of turns that woke nobody.
         self.0.turn(limit, alone, wakes);
-        wakes.n_events()
+        wakes.n_events().saturating_sub(n_before)
     }
 }
 
