@@ -6,12 +6,13 @@ use filch_core::conformance::parts_around;
 use filch_core::io::{Ready, SlotKey};
 use filch_core::runtime::{Living, Parts};
 use filch_core::seam::{Limit, Park, Scheduler};
+use filch_core::sys::sync::Mutex;
 use filch_core::task::Spawn;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 #[test]
@@ -53,7 +54,7 @@ fn polls_between_turns(scheduler: Arc<dyn Scheduler>, n_events: usize) -> Vec<us
         n_events,
         is_held: AtomicBool::new(false),
         n_polls: Arc::clone(&n_polls),
-        polls_at_turns: Mutex::default(),
+        polls_at_turns: Mutex::new(Vec::new()),
     });
     let parts = Parts { park: flood.clone(), ..parts_around(scheduler.clone()) };
     let living = Living::open(parts);
@@ -69,7 +70,7 @@ fn polls_between_turns(scheduler: Arc<dyn Scheduler>, n_events: usize) -> Vec<us
     let _entered = runtime.enter();
     scheduler.block_on(pin!(async { yields.await.expect("it only yields") }));
     living.end();
-    let at_turns = flood.polls_at_turns.lock().unwrap();
+    let at_turns = flood.polls_at_turns.lock();
     let mut between: Vec<usize> = at_turns.windows(2).map(|pair| pair[1] - pair[0]).collect();
     // The task begins and ends between turns like any other; before and after it, nothing is polled.
     between.retain(|n| *n != 0);
@@ -98,7 +99,7 @@ impl Park for Flood {
     }
 
     fn turn(&self, _: Limit, _: &dyn Fn() -> bool, wakes: &mut WakeBatch) {
-        self.polls_at_turns.lock().unwrap().push(self.n_polls.load(Relaxed));
+        self.polls_at_turns.lock().push(self.n_polls.load(Relaxed));
         (0..self.n_events).for_each(|_| wakes.deliver(SlotKey::from_raw(u64::MAX), Ready::ALL));
     }
 
