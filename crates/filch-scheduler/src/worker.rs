@@ -197,6 +197,7 @@ impl Worker {
         self.wake_between_polls(wakes);
     }
 
+    /// A turn of the driver, with what follows from it for this worker and for the lookout.
     fn turn(&self, held: &Held<'_>, limit: Limit, alone: &dyn Fn() -> bool, wakes: &mut WakeBatch) {
         let n_events = held.turn(limit, alone, wakes);
         self.scheduler.lookout.count_turn();
