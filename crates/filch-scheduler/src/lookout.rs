@@ -127,10 +127,16 @@ impl Lookout {
         }
     }
 
+    /// Whether it watches as closely as it can, so that no call would change anything.
+    #[inline]
+    pub(crate) fn is_watching_closely(&self) -> bool {
+        self.watching.load(Relaxed) == CLOSELY
+    }
+
     /// Call when something waits behind a running worker while another one is parked.
     #[inline]
     pub(crate) fn watch(&self) {
-        if self.watching.load(Relaxed) < CLOSELY {
+        if !self.is_watching_closely() {
             self.begin(CLOSELY);
         }
     }

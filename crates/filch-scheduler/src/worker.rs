@@ -299,6 +299,9 @@ impl Worker {
     // moment has no fence and may miss the parked bit as it is missed here; the lookout's next look, even a seldom one,
     // comes after both.
     fn warn_lookout(&self) {
+        if self.scheduler.lookout.is_watching_closely() {
+            return; // Why first: the others' queues are theirs to write, and there may be many.
+        }
         if self.scheduler.remotes.iter().any(|remote| remote.has_waiting()) {
             self.scheduler.lookout.watch();
         } else if !self.scheduler.idle.all_parked() {

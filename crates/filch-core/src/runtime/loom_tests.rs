@@ -135,42 +135,108 @@ fn a_blocked_thread_does_not_miss_a_wake() {
     });
 }
 
-/// A worker's fresh timer and a thread that is about to wait for good: one of the two sees the other.
-fn park_meets_arm(publishes_first: bool) {
+/// What a worker arms, and a thread that is about to wait for good: one of the two sees the other.
+fn park_meets_arm(
+    arm: fn(&TimerBuffers, &ListTimers) -> Armed,
+    park: fn(&TimerBuffers, &ListTimers),
+) {
     check(3, move || {
         let buffers = Arc::new(TimerBuffers::new(1));
         let timers = Arc::new(ListTimers::default());
         let (its_buffers, its_timers) = (buffers.clone(), timers.clone());
-        let arming =
-            thread::spawn(move || its_buffers.push(0, Arc::new(TimerCell::new(5)), &*its_timers));
-        if publishes_first {
-            buffers.set_park_until(NEVER);
-            buffers.drain_all(&*timers);
-        } else {
-            buffers.drain_all(&*timers);
-            buffers.set_park_until(NEVER);
-        }
+        let arming = thread::spawn(move || arm(&its_buffers, &its_timers));
+        park(&buffers, &timers);
         let is_seen = timers.next_deadline() == Some(5);
         let armed = arming.join().expect("the thread only arms");
         assert!(is_seen || armed == Armed::Urgent, "a timer is overslept");
     });
 }
 
+fn arm_one(buffers: &TimerBuffers, timers: &ListTimers) -> Armed {
+    buffers.push(0, Arc::new(TimerCell::new(5)), timers)
+}
+
+fn arm_another_first(buffers: &TimerBuffers, timers: &ListTimers) -> Armed {
+    let _ = buffers.push(0, Arc::new(TimerCell::new(9)), timers);
+    arm_one(buffers, timers)
+}
+
+fn publish_and_look(buffers: &TimerBuffers, timers: &ListTimers) {
+    buffers.set_park_until(NEVER);
+    buffers.drain_all(timers);
+}
+
 #[test]
 fn a_fresh_timer_is_seen_by_the_parker_or_urgent() {
-    park_meets_arm(true);
+    park_meets_arm(arm_one, publish_and_look);
+}
+
+#[test]
+fn a_timer_behind_another_is_seen_by_the_parker_or_urgent() {
+    park_meets_arm(arm_another_first, publish_and_look);
+}
+
+/// The buffer was marked before, and emptied since.
+#[test]
+fn a_timer_in_a_drained_buffer_is_seen_by_the_parker_or_urgent() {
+    let arm = |buffers: &TimerBuffers, timers: &ListTimers| {
+        let _ = buffers.push(0, Arc::new(TimerCell::new(9)), timers);
+        buffers.drain(0, timers);
+        arm_one(buffers, timers)
+    };
+    park_meets_arm(arm, publish_and_look);
 }
 
 #[test]
 #[ignore = "run by `a_parker_that_looks_before_it_publishes_is_rejected`"]
 fn broken_parker_looks_before_it_publishes() {
-    park_meets_arm(false);
+    park_meets_arm(arm_one, |buffers, timers| {
+        buffers.drain_all(timers);
+        buffers.set_park_until(NEVER);
+    });
 }
 
 #[test]
 fn a_parker_that_looks_before_it_publishes_is_rejected() {
     let name = "runtime::shell::loom_tests::broken_parker_looks_before_it_publishes";
     assert_rejected(name, "a timer is overslept");
+}
+
+#[test]
+#[ignore = "run by `a_mark_without_its_fence_is_rejected`"]
+fn broken_mark_without_its_fence() {
+    let arm = |buffers: &TimerBuffers, _: &ListTimers| {
+        buffers.push_without_fence(Arc::new(TimerCell::new(5)))
+    };
+    park_meets_arm(arm, publish_and_look);
+}
+
+#[test]
+fn a_mark_without_its_fence_is_rejected() {
+    let name = "runtime::shell::loom_tests::broken_mark_without_its_fence";
+    assert_rejected(name, "a timer is overslept");
+}
+
+/// The lookout empties a worker's buffer, or finds it empty, between two timers of that worker, and another thread is about to wait.
+#[test]
+fn a_timer_armed_while_the_buffer_is_emptied_is_not_overslept() {
+    check(2, || {
+        let buffers = Arc::new(TimerBuffers::new(1));
+        let timers = Arc::new(ListTimers::default());
+        let (its_buffers, its_timers) = (buffers.clone(), timers.clone());
+        let arming = thread::spawn(move || arm_another_first(&its_buffers, &its_timers));
+        let (its_buffers, its_timers) = (buffers.clone(), timers.clone());
+        let emptying = thread::spawn(move || {
+            its_buffers.drain_all(&*its_timers);
+            its_buffers.drain_all(&*its_timers);
+            its_timers.next_deadline() == Some(5) && its_buffers.would_oversleep(5)
+        });
+        publish_and_look(&buffers, &timers);
+        let is_seen = timers.next_deadline() == Some(5);
+        let is_urgent = arming.join().expect("the thread only arms") == Armed::Urgent;
+        let unparks = emptying.join().expect("the thread only empties");
+        assert!(is_seen || is_urgent || unparks, "a timer is overslept");
+    });
 }
 
 /// Timers whose next deadline is one word without a lock: the weakest a swapped part may be.
