@@ -158,7 +158,7 @@ fn method(results: &Results) -> String {
 - flume and kanal are channels without a runtime: they run on filch's, and have only rows about channels. `bare` is no peer but a bound: the row's work by hand.
 - tokio is the multi-thread runtime with all features enabled; smol is its global executor with `SMOL_THREADS={workers}`, as `smol::spawn` with its default of one thread would be unfair.
 - Work starts inside a spawned task, unless a row says *foreign thread*. The main thread waits on a channel, so that no runtime borrows it as one more worker.
-- Echo servers are loaded by one program for all (one thread with one epoll, two for `churn`, where one would be the limit whatever serves it; loopback, in a process of its own), which shares the machine's cores with the server: CPU per request is the fairer figure. Its latencies are those of a closed loop.
+- Echo servers are loaded by one program for all (one thread with one epoll, two for `churn`, where one would be the limit whatever serves it; loopback, in a process of its own), which shares the machine's cores with the server: CPU per request is the fairer figure. Its latencies are those of a closed loop; with 1000 connections nine tenths of them pass until the load's thread has read an answer (design 0004).
 - `http_64` is loaded by `wrk --latency` in the same way. hyper's connection is the same for all, without timeouts; filch's streams have hyper's traits themselves, tokio's come in hyper-util's `TokioIo`, smol's in smol-hyper's `FuturesIo`.
 - `churn`: the load closes by a reset what the server has closed, so that no closed connection is left in the kernel.
 - Rows that wake a sleeping thread (`spawn_outside_one`, `blocking_one`, `echo_1`) are judged on CPU.
