@@ -200,6 +200,9 @@ impl Walk {
     fn next_batch(&mut self) -> VecDeque<Result<DirEntry>> {
         let mut batch = VecDeque::new();
         let mut n_opened = 0;
+        if self.max_depth == 0 {
+            self.waiting.clear(); // What is in the root is one directory below it.
+        }
         while batch.len() < BATCH && (n_opened < MAX_OPENED || batch.is_empty()) {
             if self.open.is_some() {
                 self.list(&mut batch);

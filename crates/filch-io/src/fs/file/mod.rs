@@ -21,7 +21,7 @@ use std::io::Result;
 use std::panic::Location;
 use std::path::Path;
 use std::time::SystemTime;
-use turn::Turn;
+use turn::{Position, Turn};
 
 /// tokio's figure: so much is read or written by one call on a thread.
 const DEFAULT_MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
@@ -191,10 +191,10 @@ impl File {
     /// # Cancel safety
     /// Cancel safe: a handle that was made for nobody is closed.
     pub async fn try_clone(&self) -> Result<File> {
-        self.await_writes().await;
-        self.turn.lock().await.put_back(self.handle.file())?;
+        let position = self.share_position().await?;
         let clone = self.handle.call(fs::File::try_clone).await?;
         let mut clone = File::new(clone, self.handle.opened_at());
+        clone.turn = Mutex::new(Turn::at(position));
         clone.max_buf_size = self.max_buf_size;
         Ok(clone)
     }
@@ -282,6 +282,15 @@ impl File {
     /// How much one call on a thread reads or writes.
     pub fn max_buf_size(&self) -> usize {
         self.max_buf_size
+    }
+
+    /// Moves the position to where this file is read, for another handle to begin there.
+    async fn share_position(&self) -> Result<Position> {
+        self.await_writes().await;
+        let mut turn = self.turn.lock().await;
+        poll_fn(|cx| turn.poll_alone(cx)).await; // A read that was given up moves it.
+        turn.put_back(self.handle.file())?;
+        Ok(turn.share_position(self.handle.file()))
     }
 
     /// Waits until the writes that were accepted are done, and tells the error that nobody was told.

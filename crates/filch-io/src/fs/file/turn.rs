@@ -22,6 +22,23 @@ pub(super) struct Turn {
     unread: Unread,
     /// Of a write that was accepted; told to whoever asks next.
     write_error: Option<Error>,
+    position: Position,
+}
+
+/// What is known of the file's position.
+// Why remembered: the system keeps a position locked during a read or a write, so that to ask while one is under way takes as
+// long as the disk does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Position {
+    /// Nobody has asked.
+    #[default]
+    Unknown,
+    /// There is none: it is a pipe, say, or a terminal.
+    None,
+    /// Only what is begun here moves it.
+    Own,
+    /// Another handle moves it as well, and may keep it locked at any time.
+    Shared,
 }
 
 /// Where a write leaves its result, and the memory of its bytes.
@@ -58,6 +75,29 @@ impl Drop for Accepted {
 }
 
 impl Turn {
+    /// That of a file of which so much is known.
+    pub(super) fn at(position: Position) -> Turn {
+        let mut turn = Turn::default();
+        turn.position = position;
+        turn
+    }
+
+    /// Another handle will move the position as well. Answers what that one must know of it. Call while nothing is under way.
+    pub(super) fn share_position(&mut self, file: &File) -> Position {
+        self.learn_position(file);
+        if self.position == Position::Own {
+            self.position = Position::Shared;
+        }
+        self.position
+    }
+
+    /// Call before anything is begun.
+    fn learn_position(&mut self, file: &File) {
+        if self.position == Position::Unknown {
+            self.position = if has_positions(file) { Position::Own } else { Position::None };
+        }
+    }
+
     /// Reads at the position: unread bytes, cached ones, or what a thread finds. Zero is the end.
     pub(super) fn poll_read(
         &mut self,
@@ -72,9 +112,10 @@ impl Turn {
             return Poll::Ready(Ok(0));
         }
         if self.reading.is_none() {
-            ready!(self.poll_alone(cx, handle.file()));
+            ready!(self.poll_alone(cx));
             let unit = ready!(coop::poll_proceed(cx));
             let n_read = match self.unread.take(bufs) {
+                0 if self.position == Position::Shared => None, // It may be locked.
                 0 => cached.read(handle.file(), bufs, None),
                 n => Some(n),
             };
@@ -90,6 +131,7 @@ impl Turn {
     }
 
     fn begin_read(&mut self, handle: &Handle, len: usize) {
+        self.learn_position(handle.file());
         let file = handle.lend();
         let mut bytes = self.unread.lend();
         if bytes.len() < len {
@@ -121,7 +163,7 @@ impl Turn {
         max_len: usize,
     ) -> Poll<Result<usize>> {
         ready!(self.poll_written(cx));
-        ready!(self.poll_alone(cx, handle.file()));
+        ready!(self.poll_alone(cx));
         if let Some(error) = self.take_error() {
             return Poll::Ready(Err(error));
         }
@@ -129,6 +171,7 @@ impl Turn {
             return Poll::Ready(Ok(0));
         }
         let unit = ready!(coop::poll_proceed(cx));
+        self.learn_position(handle.file());
         self.put_back(handle.file())?;
         unit.made_progress();
         let bytes = gather(self.memory(), bufs, max_len);
@@ -171,18 +214,24 @@ impl Turn {
             let (joined, is_ours) = (ready!(Pin::new(call).poll(cx)), *asked == to);
             self.seeking = None;
             if is_ours {
-                return Poll::Ready(outcome(joined).and_then(|result| result));
+                let answer = outcome(joined).and_then(|result| result);
+                return Poll::Ready(match to {
+                    // Why again: it may answer a seek that was given up long ago, and the file may have grown since.
+                    SeekFrom::End(_) => answer.and_then(|_| handle.file().seek(to)),
+                    SeekFrom::Start(_) | SeekFrom::Current(_) => answer,
+                });
             }
         }
-        ready!(self.poll_alone(cx, handle.file()));
+        ready!(self.poll_alone(cx));
         let unit = ready!(coop::poll_proceed(cx));
+        self.learn_position(handle.file());
         self.put_back(handle.file())?;
-        if let SeekFrom::Start(_) | SeekFrom::Current(_) = to {
+        if !matches!(to, SeekFrom::End(_)) && self.position != Position::Shared {
             unit.made_progress();
             return Poll::Ready(handle.file().seek(to));
         }
         drop(unit);
-        // Why a thread: some file systems ask another machine where a file ends.
+        // Why a thread: some file systems ask another machine where a file ends, and a shared position may be locked.
         let file = handle.lend();
         let mut call = handle.begin(move || (&*file).seek(to));
         match Pin::new(&mut call).poll(cx) {
@@ -214,14 +263,14 @@ impl Turn {
         cx: &mut Context<'_>,
         handle: &Handle,
     ) -> Poll<Result<()>> {
-        ready!(self.poll_alone(cx, handle.file()));
+        ready!(self.poll_alone(cx));
         Poll::Ready(self.put_back(handle.file()))
     }
 
     /// Waits for whatever moves the position. What has no positions, a pipe say, lets reads and writes pass each other:
     /// a read that was given up may wait for the answer to what is written next.
-    fn poll_alone(&mut self, cx: &mut Context<'_>, file: &File) -> Poll<()> {
-        if self.is_idle() || !has_positions(file) {
+    pub(super) fn poll_alone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_idle() || self.position == Position::None {
             return Poll::Ready(());
         }
         self.poll_settle(cx)

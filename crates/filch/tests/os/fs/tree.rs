@@ -50,6 +50,7 @@ fn a_walk_finds_everything_below() {
 fn a_walk_goes_no_deeper_than_it_may() {
     on_each(async |folder: Folder| {
         grow(&folder);
+        assert!(all(&folder, fs::walk_dir(&folder.0).max_depth(0)).await.is_empty());
         let found = all(&folder, fs::walk_dir(&folder.0).max_depth(1)).await;
         assert_eq!(names(&found), ["0", "a", "empty"]);
         let found = all(&folder, fs::walk_dir(&folder.0).max_depth(2)).await;
