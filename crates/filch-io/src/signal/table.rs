@@ -164,6 +164,15 @@ pub(super) fn take(signal: c_int, key: Key) -> bool {
     came(signal, key, None).is_ready()
 }
 
+/// As [`take`], also of what the thread has not delivered yet: nobody is to hear of it later.
+///
+/// # Panics
+/// As [`poll`].
+pub(super) fn clear(signal: c_int, key: Key) {
+    deliver(signal);
+    take(signal, key);
+}
+
 fn came(signal: c_int, key: Key, mut waker: Option<Waker>) -> Poll<()> {
     assert!(
         key.n_forks == n_forks(),
@@ -348,10 +357,11 @@ fn listen_to_pipe(mut pipe: UnixStream) {
     }
 }
 
+/// Wakes the listeners if `signal` came.
 fn deliver(signal: c_int) {
     let mut table = lock();
     if !take_mark(signal) {
-        return; // Whoever left meanwhile has seen to it.
+        return; // Somebody has seen to it.
     }
     let Some(entry) = table.entries.get_mut(&signal) else {
         // The handler was under way when the last listener left. A handler of the program's own is not called: it may have

@@ -167,7 +167,7 @@ impl Signal {
 
     /// Receives what has come, if anything has.
     pub(super) fn clear(&mut self) {
-        table::take(self.kind.0, self.key);
+        table::clear(self.kind.0, self.key);
     }
 }
 

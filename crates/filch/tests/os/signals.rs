@@ -37,6 +37,7 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("drops a wait for Ctrl-C", drops_a_wait_for_ctrl_c),
     ("drops a wait for a shutdown signal", drops_a_wait_for_a_shutdown_signal),
     ("is asked to end twice", is_asked_to_end_twice),
+    ("is asked to end twice at once", is_asked_to_end_twice_at_once),
     ("drops two listeners", drops_two_listeners),
 ];
 
@@ -560,12 +561,28 @@ fn is_asked_to_end_twice() {
     say("went on");
 }
 
+/// The second is not delivered yet, or just being.
+fn is_asked_to_end_twice_at_once() {
+    let (mut wait, hand) = begin(Box::pin(shutdown_signal()));
+    raise(libc::SIGINT);
+    eventually(|| hand.wakes() == 1);
+    raise(libc::SIGTERM);
+    let asked = hand.poll(&mut wait);
+    assert!(matches!(asked, Poll::Ready(Ok(ShutdownSignal::Interrupt))), "{asked:?}");
+    drop(wait);
+    say("went on");
+}
+
 #[test]
 fn a_shutdown_signal_is_not_lost_with_its_wait_and_two_count_as_one() {
     let ended = Running::start("drops a wait for a shutdown signal", "").end();
     assert_eq!((ended.code, &*ended.stdout), (Err(libc::SIGTERM), ""));
     let ended = Running::start("is asked to end twice", "").end();
     assert_eq!((ended.code, &*ended.stdout), (Ok(0), "went on\n"), "{}", ended.stderr);
+    for _ in 0..10 {
+        let ended = Running::start("is asked to end twice at once", "").end();
+        assert_eq!((ended.code, &*ended.stdout), (Ok(0), "went on\n"), "{}", ended.stderr);
+    }
 }
 
 fn drops_two_listeners() {
