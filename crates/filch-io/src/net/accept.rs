@@ -14,31 +14,39 @@ use filch_core::sys::sync::Mutex;
 use filch_timer::{Sleep, sleep};
 use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Waits that grow: 1 ms, 2 ms, … 1 s.
+/// Waits that grow: 1 ms, 2 ms, 4 ms, …
 #[derive(Debug)]
 pub(super) struct Backoff {
     next: Duration,
+    longest: Duration,
 }
 
 impl Backoff {
+    /// Up to a second.
     pub(super) fn new() -> Self {
-        Backoff { next: FIRST_WAIT }
+        Backoff::up_to(LONGEST_WAIT)
+    }
+
+    pub(super) fn up_to(longest: Duration) -> Self {
+        Backoff { next: FIRST_WAIT, longest }
     }
 
     pub(super) fn wait(&mut self) -> Sleep {
         sleep(self.next_wait())
     }
 
-    pub(super) fn next_wait(&mut self) -> Duration {
+    fn next_wait(&mut self) -> Duration {
         let wait = self.next;
-        self.next = (wait * 2).min(LONGEST_WAIT);
+        self.next = (wait * 2).min(self.longest);
         wait
     }
 }
@@ -67,6 +75,29 @@ pub(super) async fn accept<T: AsSource + AsObject, R>(
 pub(super) struct PolledBackoff {
     /// Taken while it is polled, so that no waker is cloned under the lock.
     running: Mutex<Option<(Backoff, Pin<Box<Sleep>>)>>,
+    waiting: Arc<Waiting>,
+}
+
+/// The tasks that wait for the running wait: a sleep knows one waker, and this is it.
+#[derive(Debug, Default)]
+struct Waiting(Mutex<Vec<Waker>>);
+
+impl Waiting {
+    fn add(&self, waker: &Waker) {
+        let waker = waker.clone(); // Unlocked, as is its drop: both are foreign code.
+        let mut waiting = self.0.lock();
+        if !waiting.iter().any(|known| known.will_wake(&waker)) {
+            return waiting.push(waker);
+        }
+        drop(waiting);
+    }
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        let waiting = mem::take(&mut *self.0.lock());
+        waiting.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl PolledBackoff {
@@ -101,7 +132,10 @@ impl PolledBackoff {
         let Some((backoff, mut wait)) = running else {
             return Poll::Ready(Backoff::new());
         };
-        if wait.as_mut().poll(cx).is_ready() {
+        self.waiting.add(cx.waker());
+        let all = Waker::from(Arc::clone(&self.waiting));
+        if wait.as_mut().poll(&mut Context::from_waker(&all)).is_ready() {
+            all.wake(); // It may have been over before it woke anybody.
             return Poll::Ready(backoff);
         }
         self.put(backoff, wait);

@@ -307,7 +307,8 @@ impl<S: Stream> Outgoing<S> {
     /// Ends the connection, now or when the task has sent everything.
     fn end(&self, ending: Ending) {
         let mut state = self.state.lock();
-        if ending <= state.ending || state.error.is_some() {
+        // Why a close even so: after an error nothing can be sent, but the reader still waits.
+        if ending <= state.ending || (state.error.is_some() && ending != Ending::Close) {
             return;
         }
         state.ending = ending;
@@ -413,8 +414,12 @@ impl<S: Stream> Outgoing<S> {
         state.n_sending = 0;
         state.is_paused = false;
         let queue = mem::take(&mut state.queue);
+        let is_closing = state.ending == Ending::Close;
         drop(state);
         drop(queue);
+        if is_closing {
+            self.tell_end(); // There is no task any more that would.
+        }
         self.changed.notify_waiters();
         error
     }

@@ -175,7 +175,7 @@ impl Server {
     }
 
     /// Cancels the connections that run: their handlers are dropped at their next turn. The server goes on accepting,
-    /// unless it was [stopped](Self::stop).
+    /// unless it was [stopped](Self::stop); then one that is just being accepted is canceled too.
     pub fn close_clients(&self) {
         self.roll.close_clients();
     }
@@ -213,7 +213,6 @@ impl Server {
             if let Ok(report) = timeout(grace, server.wait()).await {
                 return report;
             }
-            server.roll.wait_for_stop().await; // One that was just being accepted is to be canceled too.
             server.close_clients();
             server.wait().await
         }

@@ -8,6 +8,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::Error;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -26,11 +27,22 @@ pub(super) struct Roll {
 struct State {
     limit: usize,
     is_accepting: bool,
-    /// The connections that run. A task is `None` until it is known.
-    active: Slab<Option<AbortHandle>>,
+    /// All connections were canceled after the stop, so the one that is just being accepted is to be canceled too.
+    is_closing: bool,
+    /// The connections that run.
+    active: Slab<Connection>,
     /// All but `active` and `failures`.
     counts: ServerReport,
     failures: VecDeque<HandlerFailure>,
+}
+
+/// A connection's task.
+enum Connection {
+    /// Not known yet.
+    Starting,
+    /// Not known yet, and to be canceled.
+    Doomed,
+    Started(AbortHandle),
 }
 
 /// How a handler ended.
@@ -49,6 +61,7 @@ impl Roll {
             state: Mutex::new(State {
                 limit,
                 is_accepting: true,
+                is_closing: false,
                 active: Slab::new(),
                 counts: ServerReport::default(),
                 failures: VecDeque::new(),
@@ -64,11 +77,6 @@ impl Roll {
     /// Waits until one more connection may be handled. Only the task that accepts adds one.
     pub(super) async fn wait_for_room(&self) {
         self.wait_until(|state| state.active.len() < state.limit).await;
-    }
-
-    /// Waits until nothing more will come.
-    pub(super) async fn wait_for_stop(&self) {
-        self.wait_until(|state| !state.is_accepting).await;
     }
 
     /// Waits until nothing runs and nothing will come.
@@ -90,19 +98,36 @@ impl Roll {
     pub(super) fn enter<A: fmt::Debug>(self: &Arc<Self>, peer: A) -> (usize, Guard<A>) {
         let mut state = self.state.lock();
         state.counts.accepted += 1;
-        let number = state.active.insert(None);
+        let number = state.active.insert(Connection::Starting);
         drop(state);
         (number, Guard { roll: Arc::clone(self), number, peer, end: End::Canceled })
     }
 
     /// Makes known how a connection can be canceled. Its task has not begun.
     pub(super) fn set_task(&self, number: usize, task: AbortHandle) {
-        self.state.lock().active[number] = Some(task);
+        let is_doomed = {
+            let mut state = self.state.lock();
+            let started = Connection::Started(task.clone());
+            let before = mem::replace(&mut state.active[number], started);
+            state.is_closing || matches!(before, Connection::Doomed)
+        };
+        if is_doomed {
+            task.abort();
+        }
     }
 
     pub(super) fn close_clients(&self) {
-        let tasks: Vec<AbortHandle> =
-            self.state.lock().active.iter().filter_map(|(_, task)| task.clone()).collect();
+        let mut tasks = Vec::new();
+        {
+            let mut state = self.state.lock();
+            state.is_closing |= self.stop.is_cancelled();
+            for (_, connection) in &mut state.active {
+                match connection {
+                    Connection::Started(task) => tasks.push(task.clone()),
+                    Connection::Starting | Connection::Doomed => *connection = Connection::Doomed,
+                }
+            }
+        }
         tasks.iter().for_each(AbortHandle::abort); // Unlocked: an abort may drop a future, which is foreign code.
     }
 
@@ -184,7 +209,7 @@ impl<A: fmt::Debug> Guard<A> {
 
 impl<A: fmt::Debug> Drop for Guard<A> {
     fn drop(&mut self) {
-        let end = std::mem::replace(&mut self.end, End::Canceled);
+        let end = mem::replace(&mut self.end, End::Canceled);
         self.roll.leave(self.number, end, &self.peer);
     }
 }

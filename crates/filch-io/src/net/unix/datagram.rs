@@ -7,13 +7,17 @@ use crate::net::room;
 use crate::source::Source;
 use filch_core::coop;
 use filch_core::io::{Direction, Interest, Ready};
-use filch_timer::timeout;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{Error, ErrorKind, Result};
 use std::net::Shutdown;
 use std::path::Path;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long a send waits at most before it tries again.
+// Why no longer: nobody tells when there is room. A try costs a few microseconds.
+const LONGEST_WAIT: Duration = Duration::from_millis(16);
 
 /// A Unix datagram socket.
 ///
@@ -75,8 +79,9 @@ impl UnixDatagram {
 
     /// Sends to the socket at `target`, and answers how many bytes.
     ///
-    /// When the queue of `target` is full of what others sent, the call waits, 1 ms at first, doubling to 1 s, and tries
-    /// again: the kernel has no event for room in the queue of a socket that this one is not connected to.
+    /// When the queue of `target` is full, the call waits, 1 ms at first, doubling to 16 ms, and tries again: the kernel has
+    /// no event for room in the queue of a socket that this one is not connected to. So [`connect`](Self::connect) for a
+    /// stream of datagrams.
     ///
     /// # Errors
     /// When there is no socket at `target`, and when the datagram is too long.
@@ -85,7 +90,7 @@ impl UnixDatagram {
     /// Cancel safe: a dropped future has sent nothing.
     pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> Result<usize> {
         let target = target.as_ref();
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::up_to(LONGEST_WAIT);
         loop {
             poll_fn(coop::poll_proceed).await.made_progress();
             match self.source.io().send_to(buf, target) {
@@ -93,16 +98,15 @@ impl UnixDatagram {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            // What was sent from here and is taken there makes room that the kernel does report.
-            let sending = self.source.run(Direction::Write, |io| io.send_to(buf, target));
-            if let Ok(result) = timeout(backoff.next_wait(), sending).await {
-                return result;
-            }
+            // Why not until the socket is writable: that it is told at once, for what was refused is thrown away.
+            backoff.wait().await;
         }
     }
 
-    /// Polls for sending to the socket at `target`. When its queue is full of what others sent, the kernel has no event
-    /// for room in it; [`send_to`](Self::send_to) tries again by time then, and this does not.
+    /// Polls for sending to the socket at `target`.
+    ///
+    /// While its queue is full, the kernel tells again and again that there is room, so the task is woken all the time.
+    /// [`send_to`](Self::send_to) waits between its tries.
     pub fn poll_send_to<P: AsRef<Path>>(
         &self,
         cx: &mut Context<'_>,

@@ -5,7 +5,8 @@ use super::{in_time, on_each, runtimes};
 use crate::tools::Witness;
 use filch::io::{self, AsyncReadExt, AsyncWriteExt};
 use filch::net::{self, Server, TcpListener, TcpStream, UnixListener, UnixStream};
-use filch::sync::Semaphore;
+use filch::sync::{Semaphore, SetOnce};
+use std::future::pending;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -287,6 +288,30 @@ fn a_broken_listener_ends_its_server() {
         let server = net::serve(Broken, async |(), ()| {});
         let report = in_time(server.wait()).await;
         assert_eq!(report.accept_error.as_deref(), Some("unplugged"));
+    });
+}
+
+#[test]
+fn a_client_that_is_just_being_accepted_is_closed_with_the_others() {
+    /// Closes its server while it accepts a client.
+    struct Closing(Arc<SetOnce<Server>>);
+    impl net::Accept for Closing {
+        type Stream = ();
+        type Address = ();
+        async fn accept(&self) -> io::Result<((), ())> {
+            let server = self.0.wait().await;
+            server.stop();
+            server.close_clients();
+            Ok(((), ()))
+        }
+    }
+    on_each(|| async {
+        let itself = Arc::new(SetOnce::new());
+        let listener = Closing(Arc::clone(&itself));
+        let server = net::serve(listener, async |(), ()| pending::<()>().await);
+        itself.set(server.clone()).expect("it is set once");
+        let report = in_time(server.wait()).await;
+        assert_eq!((report.accepted, report.canceled), (1, 1), "{report}");
     });
 }
 

@@ -1,9 +1,12 @@
 //! A connection as asyncio has it.
 
 use super::{in_time, on_each, runtimes, small_tcp_pair};
+use crate::tools::current_thread;
 use filch::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use filch::net::{self, TcpListener, TcpStream, UnixStream, into_streams};
+use filch::net::{self, StreamWriter, TcpListener, TcpStream, UnixStream, into_streams};
+use filch::task::JoinHandle;
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 #[test]
@@ -149,6 +152,49 @@ fn a_broken_connection_is_told_to_whoever_drains() {
         writer.close();
         assert!(in_time(writer.wait_closed()).await.is_err());
     });
+}
+
+/// A connection whose reader waits, in a task of this runtime, for a peer that says nothing and takes nothing.
+fn with_waiting_reader() -> (JoinHandle<usize>, StreamWriter<UnixStream>, impl AsFd) {
+    let (near, far) = std::os::unix::net::UnixStream::pair().expect("below the limit");
+    let near = UnixStream::from_std(near).expect("an open stream");
+    let (mut reader, writer) = into_streams(near);
+    let reading = filch::spawn(async move { reader.read(&mut [0]).await.expect("the end") });
+    (reading, writer, far)
+}
+
+#[test]
+fn a_close_ends_the_reader_after_a_write_that_failed() {
+    on_each(|| async {
+        let (reading, mut writer, far) = with_waiting_reader();
+        rustix::net::shutdown(&far, rustix::net::Shutdown::Read).expect("an open stream");
+        writer.write(b"x").expect_err("nobody takes it");
+        writer.close();
+        assert!(in_time(writer.wait_closed()).await.is_err());
+        assert_eq!(in_time(reading).await.expect("no panic"), 0);
+    });
+}
+
+#[test]
+fn a_close_ends_the_reader_before_and_after_the_writers_runtime_ends() {
+    for closes_before in [true, false] {
+        for runtime in runtimes() {
+            current_thread().block_on(async {
+                let (reading, mut writer, _far) = with_waiting_reader();
+                filch::task::yield_now().await; // The reader waits here, not in the other runtime.
+                {
+                    let _inside = runtime.enter();
+                    writer.write(&pattern(MUCH)).expect("it is open");
+                }
+                if closes_before {
+                    writer.close();
+                }
+                filch::to_thread(|| drop(runtime)).await;
+                writer.close();
+                assert_eq!(in_time(reading).await.expect("no panic"), 0);
+            });
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use filch::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 use futures_lite::future::poll_once;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A path that no other test uses, removed at the end.
 pub(super) struct Place(pub(super) PathBuf);
@@ -76,6 +77,27 @@ fn a_full_queue_makes_a_connect_wait() {
         for client in waiting {
             in_time(client).await.expect("no panic").expect("the queue has room in the end");
         }
+    });
+}
+
+#[test]
+fn a_full_queue_makes_a_send_wait_without_work() {
+    let runtime = filch::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("the stock parts fit");
+    runtime.block_on(async {
+        let place = Place::new();
+        let target = UnixDatagram::bind(&place.0).expect("the path is free");
+        let other = UnixDatagram::unbound().expect("below the limit");
+        while other.try_send_to(b"x", &place.0).is_ok() {}
+        let socket = UnixDatagram::unbound().expect("below the limit");
+        // The clock jumps only when nothing is left to do.
+        let hour = Duration::from_secs(3600);
+        filch::time::timeout(hour, socket.send_to(b"y", &place.0)).await.expect_err("it is full");
+        target.recv(&mut [0]).await.expect("it is full");
+        assert_eq!(in_time(socket.send_to(b"y", &place.0)).await.expect("there is room"), 1);
     });
 }
 

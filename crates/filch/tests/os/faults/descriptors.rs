@@ -10,8 +10,10 @@ use futures_lite::future::poll_once;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit, wait};
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{Error, Result};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 /// Few, so that they are soon used up.
 const LIMIT: u64 = 64;
@@ -113,6 +115,36 @@ fn runs_at_the_limit() {
 #[test]
 fn run_and_the_global_runtime_say_that_no_descriptor_is_left_and_may_be_tried_again() {
     run_alone("faults::descriptors::runs_at_the_limit", &[]);
+}
+
+#[test]
+#[ignore = "run by a test of this file in a process of its own"]
+fn accepts_at_the_limit() {
+    let runtime = current_thread();
+    runtime.block_on(async {
+        let listener = filch::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let clients = [(); 2].map(|()| std::net::TcpStream::connect(address).expect("it listens"));
+        lower_the_limit();
+        let mut hoard = Hoard::new();
+        let listener = Arc::new(listener);
+        let tasks = [(); 2].map(|()| {
+            let listener = Arc::clone(&listener);
+            filch::spawn(async move { poll_fn(|cx| listener.poll_accept(cx)).await })
+        });
+        // Both have met the limit.
+        filch::time::sleep(filch::time::Duration::from_millis(5)).await;
+        hoard.free(10);
+        for task in tasks {
+            task.await.expect("it does not panic").expect("there are descriptors");
+        }
+        drop(clients);
+    });
+}
+
+#[test]
+fn each_task_that_polls_for_a_connection_at_the_limit_goes_on_when_there_is_room() {
+    run_alone("faults::descriptors::accepts_at_the_limit", &[]);
 }
 
 #[test]
