@@ -98,7 +98,8 @@ impl TlsConnector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        Connect { handshake: self.connector.connect(name, Checked(stream)) }
+        let handshake = self.connector.connect(name, Checked::new(stream));
+        Connect { handshake: handshake.into_fallible() }
     }
 }
 
@@ -134,7 +135,8 @@ impl TlsAcceptor {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        Accept { handshake: self.acceptor.accept(Checked(stream)) }
+        let handshake = self.acceptor.accept(Checked::new(stream));
+        Accept { handshake: handshake.into_fallible() }
     }
 }
 
@@ -153,15 +155,15 @@ impl fmt::Debug for TlsAcceptor {
 /// A client's handshake. From [`TlsConnector::connect`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Connect<S> {
-    handshake: futures_rustls::Connect<Checked<S>>,
+    handshake: futures_rustls::FallibleConnect<Checked<S>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connect<S> {
     type Output = Result<TlsStream<S>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let stream = ready!(Pin::new(&mut self.get_mut().handshake).poll(cx))?;
-        Poll::Ready(Ok(TlsStream::new(stream.into())))
+        let ended = ready!(Pin::new(&mut self.get_mut().handshake).poll(cx));
+        Poll::Ready(finish(ended, cx))
     }
 }
 
@@ -174,21 +176,40 @@ impl<S> fmt::Debug for Connect<S> {
 /// A server's handshake. From [`TlsAcceptor::accept`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Accept<S> {
-    handshake: futures_rustls::Accept<Checked<S>>,
+    handshake: futures_rustls::FallibleAccept<Checked<S>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Future for Accept<S> {
     type Output = Result<TlsStream<S>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let stream = ready!(Pin::new(&mut self.get_mut().handshake).poll(cx))?;
-        Poll::Ready(Ok(TlsStream::new(stream.into())))
+        let ended = ready!(Pin::new(&mut self.get_mut().handshake).poll(cx));
+        Poll::Ready(finish(ended, cx))
     }
 }
 
 impl<S> fmt::Debug for Accept<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept").finish_non_exhaustive()
+    }
+}
+
+/// Makes a stream of a handshake that has ended, if it ended well.
+fn finish<T, S>(
+    ended: std::result::Result<T, (Error, Checked<S>)>,
+    cx: &mut Context<'_>,
+) -> Result<TlsStream<S>>
+where
+    T: Into<futures_rustls::TlsStream<Checked<S>>>,
+    S: AsyncWrite + Unpin,
+{
+    match ended {
+        Ok(stream) => Ok(TlsStream::new(stream.into())),
+        Err((error, mut stream)) => {
+            // Why once: it tells the peer the reason, and a peer who does not read is not worth a wait.
+            let _ = Pin::new(&mut stream).poll_flush(cx);
+            Err(error)
+        }
     }
 }
 
@@ -203,20 +224,21 @@ pub struct TlsStream<S> {
 }
 
 impl<S> TlsStream<S> {
-    fn new(stream: futures_rustls::TlsStream<Checked<S>>) -> Self {
+    fn new(mut stream: futures_rustls::TlsStream<Checked<S>>) -> Self {
+        stream.get_mut().0.in_handshake = false;
         TlsStream { stream, closed: false }
     }
 
     /// The stream below, and what the two have agreed on: the protocol, the certificates.
     pub fn get_ref(&self) -> (&S, &CommonState) {
         let (stream, state) = self.stream.get_ref();
-        (&stream.0, state)
+        (&stream.stream, state)
     }
 
     /// The stream below, and what the two have agreed on. What is read from or written to the stream goes past TLS.
     pub fn get_mut(&mut self) -> (&mut S, &mut CommonState) {
         let (stream, state) = self.stream.get_mut();
-        (&mut stream.0, state)
+        (&mut stream.stream, state)
     }
 
     /// The name that the client asked for, on the server's side.
@@ -230,8 +252,8 @@ impl<S> TlsStream<S> {
     /// Gives the stream below back. What TLS has read ahead is lost.
     pub fn into_inner(self) -> S {
         match self.stream {
-            futures_rustls::TlsStream::Client(stream) => stream.into_inner().0.0,
-            futures_rustls::TlsStream::Server(stream) => stream.into_inner().0.0,
+            futures_rustls::TlsStream::Client(stream) => stream.into_inner().0.stream,
+            futures_rustls::TlsStream::Server(stream) => stream.into_inner().0.stream,
         }
     }
 }
@@ -292,17 +314,35 @@ impl<S> TlsStream<S> {
 }
 
 /// A stream whose answers are checked: TLS builds on them. A writer that takes nothing is an error, else its flush would
-/// go round for ever.
+/// go round for ever. And a flush that the handshake begins is not forgotten.
 #[derive(Debug)]
-struct Checked<S>(S);
+struct Checked<S> {
+    stream: S,
+    /// Why no longer: then a flush is its caller's, and a reader would take the waker's place.
+    in_handshake: bool,
+    /// A flush of the handshake had to wait.
+    is_flushing: bool,
+}
 
-impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
+impl<S> Checked<S> {
+    fn new(stream: S) -> Self {
+        Checked { stream, in_handshake: true, is_flushing: false }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Checked<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<Result<usize>> {
-        checked::poll_read(Pin::new(&mut self.0), cx, buf)
+        // The handshake does not come back to a flush that had to wait: it reads, until the peer answers what is sent.
+        if self.is_flushing {
+            if let Poll::Ready(flushed) = self.as_mut().poll_flush(cx) {
+                flushed?;
+            }
+        }
+        checked::poll_read(Pin::new(&mut self.stream), cx, buf)
     }
 }
 
@@ -312,7 +352,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<Result<usize>> {
-        let n = ready!(checked::poll_write(Pin::new(&mut self.0), cx, buf))?;
+        let n = ready!(checked::poll_write(Pin::new(&mut self.stream), cx, buf))?;
         Poll::Ready(if n == 0 && !buf.is_empty() { Err(checked::write_zero()) } else { Ok(n) })
     }
 
@@ -321,16 +361,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let n = ready!(checked::poll_write_vectored(Pin::new(&mut self.0), cx, bufs))?;
+        let n = ready!(checked::poll_write_vectored(Pin::new(&mut self.stream), cx, bufs))?;
         let is_full = n == 0 && bufs.iter().any(|buf| !buf.is_empty());
         Poll::Ready(if is_full { Err(checked::write_zero()) } else { Ok(n) })
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        checked::poll_flush(Pin::new(&mut self.0), cx)
+        let flushed = checked::poll_flush(Pin::new(&mut self.stream), cx);
+        self.is_flushing = self.in_handshake && flushed.is_pending();
+        flushed
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        checked::poll_close(Pin::new(&mut self.0), cx)
+        checked::poll_close(Pin::new(&mut self.stream), cx)
     }
 }

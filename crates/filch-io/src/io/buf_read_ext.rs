@@ -174,7 +174,7 @@ impl<'a, R: AsyncBufRead + Unpin + ?Sized> Future for FillBuf<'a, R> {
             .take()
             .expect("`fill_buf` polled after completion: make another future instead");
         loop {
-            let result = Pin::new(&mut *reader).poll_fill_buf(cx).map_ok(|_| ());
+            let result = Pin::new(&mut *reader).poll_fill_buf(cx).map_ok(<[u8]>::is_empty);
             match result {
                 Poll::Pending => {
                     this.reader = Some(reader);
@@ -182,8 +182,10 @@ impl<'a, R: AsyncBufRead + Unpin + ?Sized> Future for FillBuf<'a, R> {
                 }
                 Poll::Ready(result) if checked::is_interrupted(&result) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                // Not asked again: with nothing buffered, the end would be read a second time.
+                Poll::Ready(Ok(true)) => return Poll::Ready(Ok(&[])),
                 // Asked again for the longer borrow: what is buffered is answered at once.
-                Poll::Ready(Ok(())) => return Pin::new(reader).poll_fill_buf(cx),
+                Poll::Ready(Ok(false)) => return Pin::new(reader).poll_fill_buf(cx),
             }
         }
     }

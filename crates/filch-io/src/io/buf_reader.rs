@@ -19,16 +19,7 @@ pin_project! {
         // `buf[start..end]` is what was read and not taken.
         start: usize,
         end: usize,
-        // How far a seek past the buffer has come, see `poll_seek`.
-        seek: SeekStep,
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SeekStep {
-    Idle,
-    /// The reader has been moved back over what was buffered; the wanted move is still to come.
-    MovedBack,
 }
 
 impl<R: AsyncRead> BufReader<R> {
@@ -48,15 +39,15 @@ impl<R: AsyncRead> BufReader<R> {
             "a `BufReader` of capacity 0 can hold nothing: give it at least 1 byte"
         );
         let buf = vec![0; capacity].into_boxed_slice();
-        BufReader { reader, buf, start: 0, end: 0, seek: SeekStep::Idle }
+        BufReader { reader, buf, start: 0, end: 0 }
     }
 }
 
 impl<R> BufReader<R> {
     /// The same buffer before another reader.
     pub(super) fn map<U>(self, make: impl FnOnce(R) -> U) -> BufReader<U> {
-        let BufReader { reader, buf, start, end, seek } = self;
-        BufReader { reader: make(reader), buf, start, end, seek }
+        let BufReader { reader, buf, start, end } = self;
+        BufReader { reader: make(reader), buf, start, end }
     }
 
     /// The reader.
@@ -146,27 +137,23 @@ impl<R: AsyncRead + AsyncSeek> AsyncSeek for BufReader<R> {
         cx: &mut Context<'_>,
         to: SeekFrom,
     ) -> Poll<Result<u64>> {
-        let SeekFrom::Current(offset) = to else {
-            let at = ready!(self.as_mut().project().reader.poll_seek(cx, to))?;
-            self.discard();
-            return Poll::Ready(Ok(at));
-        };
         let ahead =
             i64::try_from(self.buffer().len()).expect("a buffer is at most `isize::MAX` long");
-        // Normally one move does; only where the sum does not fit, the reader goes back first.
-        let to = match (self.seek, offset.checked_sub(ahead)) {
-            (SeekStep::Idle, Some(sum)) => SeekFrom::Current(sum),
-            (SeekStep::Idle, None) => {
+        let relative = match to {
+            SeekFrom::Current(offset) => offset.checked_sub(ahead),
+            SeekFrom::Start(_) | SeekFrom::End(_) => None,
+        };
+        let to = match relative {
+            Some(sum) => SeekFrom::Current(sum),
+            None if ahead == 0 => to,
+            // The reader goes back first: a seek that is given up must leave no bytes of the former place here.
+            None => {
                 ready!(self.as_mut().project().reader.poll_seek(cx, SeekFrom::Current(-ahead)))?;
                 self.as_mut().discard();
-                *self.as_mut().project().seek = SeekStep::MovedBack;
-                SeekFrom::Current(offset)
+                to
             }
-            (SeekStep::MovedBack, _) => SeekFrom::Current(offset),
         };
-        let at = ready!(self.as_mut().project().reader.poll_seek(cx, to));
-        *self.as_mut().project().seek = SeekStep::Idle;
-        let at = at?;
+        let at = ready!(self.as_mut().project().reader.poll_seek(cx, to))?;
         self.discard();
         Poll::Ready(Ok(at))
     }

@@ -129,6 +129,9 @@ pub trait Stream {
         asked: usize,
         receive: impl FnMut(&Self::Io) -> Result<usize>,
     ) -> Poll<Result<usize>> {
+        if asked == 0 {
+            return Poll::Ready(Ok(0)); // There is nothing to wait for.
+        }
         if Self::Io::SHORT_READ_EMPTIES {
             self.source().poll_transfer(cx, Direction::Read, asked, receive)
         } else {

@@ -1,13 +1,16 @@
 //! `BufReader`, `BufWriter`, `BufStream`.
 
-use crate::support::Script;
 use crate::support::Step::{Bytes, Fail, Pending};
+use crate::support::{Script, poll_and_drop};
 use filch_io::io::{
-    AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, BufStream, BufWriter, SeekFrom,
+    AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, AsyncWriteExt, BufReader, BufStream,
+    BufWriter, SeekFrom,
 };
 use futures_lite::future::block_on;
 use futures_lite::io::Cursor;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 #[test]
 fn small_reads_are_served_from_one_large_one() {
@@ -45,9 +48,56 @@ fn seeking_forgets_what_is_buffered() {
         assert_eq!(reader.rewind().await?, 0);
         assert_eq!(reader.read_u8().await?, 0);
         assert!(reader.seek(SeekFrom::Current(i64::MIN)).await.is_err());
-        std::io::Result::Ok(())
+        Result::Ok(())
     })
     .expect("a cursor reads and seeks");
+}
+
+/// A cursor that moves at once, but tells so only when it is asked again: as a file does on a thread.
+struct Slow {
+    cursor: Cursor<Vec<u8>>,
+    is_asked: bool,
+}
+
+impl AsyncRead for Slow {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.cursor).poll_read(cx, buf)
+    }
+}
+
+impl AsyncSeek for Slow {
+    fn poll_seek(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: SeekFrom,
+    ) -> Poll<Result<u64>> {
+        let at = Pin::new(&mut self.cursor).poll_seek(cx, to);
+        if let SeekFrom::Current(_) = to {
+            return at;
+        }
+        self.is_asked = !self.is_asked;
+        if self.is_asked { Poll::Pending } else { at }
+    }
+}
+
+#[test]
+fn a_seek_that_was_given_up_leaves_the_former_place_or_the_asked_one() {
+    for to in [SeekFrom::Start(15), SeekFrom::End(-5)] {
+        for n in 0..3 {
+            let cursor = Cursor::new((0..20).collect());
+            let mut reader = BufReader::with_capacity(4, Slow { cursor, is_asked: false });
+            assert_eq!(block_on(reader.read_u8()).expect("a cursor reads"), 0);
+            poll_and_drop(reader.seek(to), n);
+            let mut rest = Vec::new();
+            block_on(reader.read_to_end(&mut rest)).expect("a cursor reads");
+            let (former, asked): (Vec<u8>, Vec<u8>) = ((1..20).collect(), (15..20).collect());
+            assert!(rest == former || rest == asked, "{to:?}, dropped after poll {n}: {rest:?}");
+        }
+    }
 }
 
 #[test]
@@ -76,7 +126,7 @@ fn a_flush_that_was_broken_off_sends_no_byte_twice() {
         let steps = [Bytes(b"1"), Pending, Bytes(b"1"), Pending, Bytes(b"1")];
         let mut writer = BufWriter::new(Script::new(steps));
         block_on(writer.write_all(b"abcdef")).expect("it is buffered");
-        crate::support::poll_and_drop(writer.flush(), n);
+        poll_and_drop(writer.flush(), n);
         block_on(writer.flush()).expect("a script without errors");
         assert_eq!(writer.into_inner().written, b"abcdef", "dropped after poll {n}");
     }

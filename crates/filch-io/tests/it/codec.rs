@@ -288,6 +288,18 @@ fn a_dropped_next_loses_nothing() {
 }
 
 #[test]
+fn lines_behind_bytes_that_somebody_else_took_are_found() {
+    let mut codec = LinesCodec::new();
+    let mut bytes = FrameBuf::from(b"not a line".to_vec());
+    assert!(codec.decode(&mut bytes).expect("text").is_none());
+    bytes.extend_from_slice(b", but a head;one\ntwo\nthree\n");
+    bytes.advance(b"not a line, but a head;".len());
+    for line in ["one", "two", "three"] {
+        assert_eq!(codec.decode(&mut bytes).expect("text").as_deref(), Some(line));
+    }
+}
+
+#[test]
 fn an_error_of_the_reader_ends_a_loop_and_loses_nothing() {
     let script = Script::new([Bytes(b"on"), Fail(ErrorKind::TimedOut), Bytes(b"e\n")]);
     let mut lines = FramedRead::new(script, LinesCodec::new());

@@ -1,10 +1,11 @@
 //! `AsyncReadExt` and `AsyncBufReadExt`.
 
 use crate::support::Step::{Bytes, Claim, Fail, Pending};
-use crate::support::{Script, kind, poll_and_drop};
+use crate::support::{Script, kind, poll_and_drop, poll_once};
 use filch_io::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use futures_lite::future::block_on;
 use std::io::ErrorKind;
+use std::task::Poll;
 
 #[test]
 fn an_interrupted_read_is_repeated() {
@@ -242,4 +243,11 @@ fn fill_buf_and_consume_show_what_is_buffered() {
     assert_eq!(block_on(reader.fill_buf()).expect("no error"), b"c");
     reader.consume(100);
     assert_eq!(block_on(reader.fill_buf()).expect("no error"), b"");
+}
+
+#[test]
+fn fill_buf_reads_the_end_once() {
+    let mut reader = BufReader::new(Script::new([Bytes(b""), Pending, Bytes(b"more")]));
+    assert!(matches!(poll_once(&mut reader.fill_buf()), Poll::Ready(Ok(b""))));
+    assert_eq!(block_on(reader.fill_buf()).expect("no error"), b"more");
 }

@@ -1,10 +1,11 @@
 //! TLS: the handshake and its failures, the end of a stream, and streams that become TLS on the way.
 
+use crate::drivers::in_time;
 use crate::tools::{Hand, current_thread, on_each_flavor};
 use filch::io::codec::{Framed, LinesCodec};
 use filch::io::{
-    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
-    copy, duplex, split,
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufStream,
+    DuplexStream, copy, duplex, split,
 };
 use filch::net::{ConnectError, TcpListener, TcpStream};
 use filch::spawn;
@@ -248,6 +249,65 @@ fn a_peer_that_talks_something_else_is_an_error() {
         drop(far);
         let error = connector(true).connect(localhost(), near).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe));
+        Result::Ok(())
+    })
+    .expect("memory does not fail");
+}
+
+#[test]
+fn the_peer_of_a_buffered_stream_is_told_why_it_is_refused() {
+    filch::run(async {
+        let (near, far) = duplex(100_000);
+        let accepting = spawn(async move { acceptor().accept(far).await.map(drop) });
+        let client = connector(false).connect(localhost(), BufStream::new(near));
+        assert_eq!(client.await.unwrap_err().kind(), ErrorKind::InvalidData);
+        let error = accepting.await.expect("it does not panic").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+    });
+}
+
+#[test]
+fn a_refusal_does_not_wait_for_a_peer_that_does_not_read() {
+    filch::run(async {
+        let (near, mut far) = duplex(100);
+        far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("there is room");
+        let client = connector(true).connect(localhost(), BufStream::new(near));
+        assert_eq!(in_time(client).await.unwrap_err().kind(), ErrorKind::InvalidData);
+        drop(far);
+    });
+}
+
+#[test]
+fn a_handshake_goes_on_with_a_flush_that_had_to_wait() {
+    filch::run(async {
+        let (near, far) = duplex(100);
+        let serving =
+            spawn(async move { echo(acceptor().accept(BufStream::new(far)).await?).await });
+        let mut client =
+            in_time(connector(true).connect(localhost(), BufStream::new(near))).await?;
+        client.write_all(b"x").await?;
+        client.shutdown().await?;
+        let mut back = Vec::new();
+        in_time(client.read_to_end(&mut back)).await?;
+        assert_eq!(back, b"x");
+        serving.await.expect("it does not panic")
+    })
+    .expect("memory does not fail");
+}
+
+#[test]
+fn a_read_leaves_a_flush_to_its_writer() {
+    filch::run(async {
+        let (near, far) = duplex(4096);
+        let (client, mut server) = agreed(BufStream::new(near), BufStream::new(far)).await?;
+        let (mut read, mut write) = split(client);
+        write.write_all(&[7; 5000]).await?;
+        let (reader, writer) = (Hand::default(), Hand::default());
+        assert!(writer.poll(&mut write.flush()).is_pending(), "there is no room");
+        let mut byte = [0];
+        assert!(reader.poll(&mut read.read(&mut byte)).is_pending(), "nothing has come");
+        server.get_mut().0.read_exact(&mut [0; 4096]).await?;
+        assert_eq!(writer.wakes(), 1);
         Result::Ok(())
     })
     .expect("memory does not fail");

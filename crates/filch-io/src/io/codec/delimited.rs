@@ -7,8 +7,10 @@ use crate::io::lines::find;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Delimited {
     max_length: usize,
-    /// No delimiter begins in so many bytes at the front.
+    /// No delimiter begins in so many bytes at the front, as long as nobody takes any.
     searched: usize,
+    /// How many bytes had been taken when those were searched.
+    n_taken: u64,
     /// The frame at the front is too long; it is skipped.
     skipping: bool,
 }
@@ -18,7 +20,7 @@ pub(super) struct TooLong;
 
 impl Delimited {
     pub(super) const fn new(max_length: usize) -> Self {
-        Delimited { max_length, searched: 0, skipping: false }
+        Delimited { max_length, searched: 0, n_taken: 0, skipping: false }
     }
 
     pub(super) fn max_length(&self) -> usize {
@@ -38,8 +40,9 @@ impl Delimited {
         }
         // A delimiter that begins behind so many bytes belongs to a frame that is too long.
         let window = bytes.len().min(self.max_length.saturating_add(delimiter.len()));
-        // More may have been searched than there is: the bytes are anybody's to take.
-        let from = if self.searched <= window { self.searched } else { 0 };
+        // The bytes are anybody's to take, and the buffer anybody's to replace.
+        let is_same_front = self.n_taken == bytes.n_taken() && self.searched <= window;
+        let from = if is_same_front { self.searched } else { 0 };
         match find_sequence(&bytes[..window], delimiter, from) {
             Some(at) => {
                 let frame = bytes.split_to(at);
@@ -50,6 +53,7 @@ impl Delimited {
             None if window == self.max_length.saturating_add(delimiter.len()) => self.refuse(),
             None => {
                 self.searched = window.saturating_sub(delimiter.len() - 1);
+                self.n_taken = bytes.n_taken();
                 Ok(None)
             }
         }

@@ -16,12 +16,14 @@ pub struct FrameBuf {
     storage: Vec<u8>,
     start: usize,
     end: usize,
+    /// How many bytes were ever taken: it tells one front from another.
+    n_taken: u64,
 }
 
 impl FrameBuf {
     /// An empty buffer.
     pub const fn new() -> Self {
-        FrameBuf { storage: Vec::new(), start: 0, end: 0 }
+        FrameBuf { storage: Vec::new(), start: 0, end: 0, n_taken: 0 }
     }
 
     /// Removes the first `n` bytes.
@@ -36,6 +38,7 @@ impl FrameBuf {
             self.len()
         );
         self.start += n;
+        self.n_taken += n as u64;
     }
 
     /// Removes the first `n` bytes and answers them.
@@ -51,7 +54,11 @@ impl FrameBuf {
 
     /// Removes everything.
     pub fn clear(&mut self) {
-        self.start = self.end;
+        self.advance(self.len());
+    }
+
+    pub(super) fn n_taken(&self) -> u64 {
+        self.n_taken
     }
 
     /// Appends bytes.
@@ -114,13 +121,13 @@ impl DerefMut for FrameBuf {
 
 impl From<Vec<u8>> for FrameBuf {
     fn from(bytes: Vec<u8>) -> Self {
-        FrameBuf { start: 0, end: bytes.len(), storage: bytes }
+        FrameBuf { start: 0, end: bytes.len(), storage: bytes, n_taken: 0 }
     }
 }
 
 impl From<FrameBuf> for Vec<u8> {
     fn from(buf: FrameBuf) -> Self {
-        let FrameBuf { mut storage, start, end } = buf;
+        let FrameBuf { mut storage, start, end, .. } = buf;
         storage.truncate(end);
         storage.drain(..start);
         storage

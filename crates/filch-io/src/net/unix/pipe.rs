@@ -383,6 +383,9 @@ impl AsyncRead for Receiver {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0)); // There is nothing to wait for.
+        }
         self.source.poll(cx, Direction::Read, |mut io| io.read(buf))
     }
 
@@ -391,6 +394,9 @@ impl AsyncRead for Receiver {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
         self.source.poll(cx, Direction::Read, |mut io| io.read_vectored(bufs))
     }
 }
