@@ -66,7 +66,7 @@ pub struct File {
     /// Whether a write may not be done, or its error not told. Set by writes, which own the file; cleared by whoever
     /// finds nothing of the kind.
     owes_answer: AtomicBool,
-    /// Whether the file was changed after what a read or seek that was given up may have found.
+    /// Whether the file was changed after what a read that was given up may have found.
     is_rewritten: AtomicBool,
     cached: CachedReads,
     max_buf_size: usize,

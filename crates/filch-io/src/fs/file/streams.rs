@@ -68,7 +68,7 @@ impl AsyncSeek for File {
 }
 
 impl File {
-    /// What a read or seek that was given up has found counts no more when the file was changed since.
+    /// What a read that was given up has found counts no more when the file was changed since.
     fn poll_forget(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if self.is_rewritten.load(Relaxed) {
             ready!(self.turn.get_mut().poll_forget(cx, &self.handle))?;

@@ -17,8 +17,8 @@ use std::task::{Context, Poll, ready};
 pub(super) struct Turn {
     reading: Option<JoinHandle<(Result<usize>, Vec<u8>)>>,
     writing: Option<(JoinHandle<()>, Arc<Receipt>)>,
-    /// With the place it leads to.
-    seeking: Option<(JoinHandle<Result<u64>>, SeekFrom)>,
+    /// A look before a seek, after which that need not wait.
+    looking: Option<JoinHandle<()>>,
     unread: Unread,
     /// Of a write that was accepted; told to whoever asks next.
     write_error: Option<Error>,
@@ -210,37 +210,27 @@ impl Turn {
         handle: &Handle,
         to: SeekFrom,
     ) -> Poll<Result<u64>> {
-        if let Some((call, asked)) = &mut self.seeking {
-            let (joined, is_ours) = (ready!(Pin::new(call).poll(cx)), *asked == to);
-            self.seeking = None;
-            if is_ours {
-                let answer = outcome(joined).and_then(|result| result);
-                return Poll::Ready(match to {
-                    // Why again: it may answer a seek that was given up long ago, and the file may have grown since.
-                    SeekFrom::End(_) => answer.and_then(|_| handle.file().seek(to)),
-                    SeekFrom::Start(_) | SeekFrom::Current(_) => answer,
-                });
-            }
-        }
         ready!(self.poll_alone(cx));
-        let unit = ready!(coop::poll_proceed(cx));
         self.learn_position(handle.file());
+        if matches!(to, SeekFrom::End(_)) || self.position == Position::Shared {
+            ready!(self.poll_look(cx, handle))?;
+        } else {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
+        // Why here and not on the thread: a seek that is given up moves nothing.
         self.put_back(handle.file())?;
-        if !matches!(to, SeekFrom::End(_)) && self.position != Position::Shared {
-            unit.made_progress();
-            return Poll::Ready(handle.file().seek(to));
-        }
-        drop(unit);
-        // Why a thread: some file systems ask another machine where a file ends, and a shared position may be locked.
-        let file = handle.lend();
-        let mut call = handle.begin(move || (&*file).seek(to));
-        match Pin::new(&mut call).poll(cx) {
-            Poll::Ready(joined) => Poll::Ready(outcome(joined).and_then(|result| result)),
-            Poll::Pending => {
-                self.seeking = Some((call, to));
-                Poll::Pending
-            }
-        }
+        Poll::Ready(handle.file().seek(to))
+    }
+
+    /// Has a thread look at the file before a seek that may have to wait.
+    fn poll_look(&mut self, cx: &mut Context<'_>, handle: &Handle) -> Poll<Result<()>> {
+        let call = self.looking.get_or_insert_with(|| {
+            let file = handle.lend();
+            handle.begin(move || look(&file))
+        });
+        let joined = ready!(Pin::new(call).poll(cx));
+        self.looking = None;
+        Poll::Ready(outcome(joined))
     }
 
     /// Moves the position back before the unread bytes. Without positions they stay unread.
@@ -281,16 +271,11 @@ impl Turn {
         ready!(self.poll_written(cx));
         // Why ignored: nobody waits for this read, and the next one is told the same.
         let _ = ready!(self.poll_read_under_way(cx));
-        if let Some((call, _)) = &mut self.seeking {
-            // Why ignored: nobody waits for this seek.
-            let _ = ready!(Pin::new(call).poll(cx));
-            self.seeking = None;
-        }
         Poll::Ready(())
     }
 
     fn is_idle(&self) -> bool {
-        self.reading.is_none() && self.writing.is_none() && self.seeking.is_none()
+        self.reading.is_none() && self.writing.is_none()
     }
 
     /// Whether nothing is under way, and nothing to be told.
@@ -313,10 +298,18 @@ impl Drop for Turn {
         if let Some(call) = &self.reading {
             call.abort();
         }
-        if let Some((call, _)) = &self.seeking {
+        if let Some(call) = &self.looking {
             call.abort();
         }
     }
+}
+
+/// Waits for what a seek may have to wait for: another machine that knows where the file ends, and a call of another handle
+/// that keeps the position locked.
+fn look(mut file: &File) {
+    // Why ignored: the seek finds out the same.
+    let _ = file.metadata();
+    let _ = file.stream_position();
 }
 
 fn has_positions(mut file: &File) -> bool {
