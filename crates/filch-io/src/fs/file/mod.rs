@@ -43,7 +43,7 @@ const DEFAULT_MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 ///
 /// # Cancel safety
 /// Reads are cancel safe: bytes that a dropped read was about to get are the next read's. Writes are cancel safe: dropped
-/// before it is accepted, a write does nothing.
+/// before it is accepted, a write does nothing. Seeks are cancel safe: dropped before it has answered, a seek does nothing.
 ///
 /// # Examples
 /// ```no_run
