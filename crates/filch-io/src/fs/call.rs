@@ -48,12 +48,15 @@ where
 pub(super) fn outcome<R>(joined: std::result::Result<R, JoinError>) -> Result<R> {
     joined.map_err(|error| match error.try_into_panic() {
         Ok(payload) => resume_unwind(payload),
-        Err(_) => runtime_ended(),
+        Err(_) => no_thread(),
     })
 }
 
-pub(super) fn runtime_ended() -> Error {
-    Error::other("the runtime ended before the file operation got a thread")
+/// What a call is told that was dropped before it began. Which of the two it was, its handle does not say.
+pub(super) fn no_thread() -> Error {
+    Error::other(
+        "the file operation got no thread: the runtime ended, or the system has no thread to spare",
+    )
 }
 
 /// Repeats an operation that a signal interrupted.

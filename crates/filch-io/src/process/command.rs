@@ -27,8 +27,8 @@ pub struct Command {
     pub(super) std: std::process::Command,
     pub(super) on_drop: OnDrop,
     pub(super) streams: Streams,
-    /// The child is to lead a process group, by our own `process_group`.
-    pub(super) leads_group: bool,
+    /// The process group that the child joins, by our own `process_group`; 0 is one of its own.
+    pub(super) group: Option<i32>,
 }
 
 /// What becomes of a process when its [`Child`] is dropped.
@@ -69,6 +69,9 @@ impl Command {
     }
 
     /// Gives the standard library's command. What this type added to it is lost.
+    ///
+    /// A stream that nothing was said about and that [`output`](Self::output) or a [`run`](super::run()) has captured is
+    /// inherited from then on, also by its own `output`.
     pub fn into_std(self) -> std::process::Command {
         self.std
     }
@@ -167,6 +170,9 @@ impl Command {
     /// The child leads a process group of its own, whatever `process_group` was told; the [module page](super) has the
     /// limits. After it was awaited, the number of the process stays taken until the [`Child`] is dropped, so that the
     /// rest of the tree can still be told from strangers.
+    ///
+    /// A command that has started a child so and is then told `false` goes on to give each child a group of its own,
+    /// unless `process_group` was told another one: the standard library cannot take that back.
     pub fn kill_tree_on_drop(&mut self, kill_tree_on_drop: bool) -> &mut Command {
         self.on_drop.kills_tree = kill_tree_on_drop;
         self
@@ -211,11 +217,17 @@ impl Command {
         on_drop: OnDrop,
         with: impl FnOnce(&mut std::process::Command) -> Result<std::process::Child>,
     ) -> Result<Child> {
+        let group = self.group;
         if on_drop.kills_tree {
-            self.lead_group();
+            self.process_group(0);
         }
-        let child = with(&mut self.std)?;
-        Child::new(child, on_drop, self.leads_group)
+        let leads_group = self.group == Some(0);
+        let child = with(&mut self.std);
+        // The user's own, for a start without a tree.
+        if let Some(group) = group {
+            self.process_group(group);
+        }
+        Child::new(child?, on_drop, leads_group)
     }
 
     /// Starts the program and awaits its end. Its streams are inherited by default; pipes to it are closed.
@@ -240,12 +252,16 @@ impl Command {
     /// It starts at once. When the future is dropped, the process goes on, unless
     /// [`kill_on_drop`](Self::kill_on_drop) was set. [`run`](super::run()) does more.
     ///
+    /// An output stream that something was said about is a pipe from then on: the standard library does not give back what
+    /// it was.
+    ///
     /// # Errors
     /// As [`spawn`](Self::spawn), and [`Child::wait_with_output`]. To end with a failure is no error.
     pub fn output(&mut self) -> impl Future<Output = Result<Output>> + Send + use<> {
         self.std.stdout(Stdio::piped());
         self.std.stderr(Stdio::piped());
         let child = self.spawn();
+        self.release_output();
         async { child?.wait_with_output().await }
     }
 
@@ -263,10 +279,28 @@ impl Command {
             self.std.stderr(Stdio::piped());
         }
     }
+
+    /// Undoes [`capture`](Self::capture), so that the next child has no pipe that nobody asked for: closed or unread, it
+    /// would end that child or block it.
+    pub(super) fn release(&mut self) {
+        if !self.streams.stdin {
+            self.std.stdin(Stdio::inherit());
+        }
+        self.release_output();
+    }
+
+    fn release_output(&mut self) {
+        if !self.streams.stdout {
+            self.std.stdout(Stdio::inherit());
+        }
+        if !self.streams.stderr {
+            self.std.stderr(Stdio::inherit());
+        }
+    }
 }
 
 impl From<std::process::Command> for Command {
     fn from(std: std::process::Command) -> Command {
-        Command { std, on_drop: OnDrop::default(), streams: Streams::default(), leads_group: false }
+        Command { std, on_drop: OnDrop::default(), streams: Streams::default(), group: None }
     }
 }

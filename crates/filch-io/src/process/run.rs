@@ -67,16 +67,24 @@ pub struct Run<C> {
 
 impl<C> Run<C> {
     /// Gives the program something to read. It need not read all of it.
+    ///
+    /// The program is done when it has ended, its output is closed, and its input was taken or the pipe for it closed. So
+    /// a descendant that keeps that pipe open without reading is waited for, up to the [`timeout`](Self::timeout), if
+    /// there is more input than the pipe holds.
+    ///
+    /// It goes before a `stdin` of the command, which cannot be given back: a command that is only lent has a pipe there
+    /// from then on.
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = Some(bytes.into());
         self
     }
 
-    /// Limits the time until the program has ended and its output is closed.
+    /// Limits the time until the program has ended, its output is closed, and its [`input`](Self::input) was taken or
+    /// the pipe for it closed.
     ///
     /// After that it is asked to end (`SIGTERM`), killed after the [grace](Self::grace), and the outcome is
     /// [`RunError::TimedOut`]. What is left of its tree, if that is to be ended, is killed once the program itself has
-    /// ended. Any other descendant that goes on and holds the output open is not waited for; on Windows it is, for the
+    /// ended. Any other descendant that goes on and holds a pipe open is not waited for; on Windows it is, for the
     /// grace. A program that runs as somebody else and may not be signaled goes on, and is reaped at its end.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -109,6 +117,7 @@ impl<C: BorrowMut<Command>> IntoFuture for Run<C> {
         command.capture(self.input.is_some());
         let on_drop = OnDrop { kills: true, grace: Some(grace), ..command.on_drop };
         let child = command.start(on_drop, std::process::Command::spawn);
+        command.release();
         let (input, limit, checks) = (self.input.unwrap_or_default(), self.limit, self.checks);
         Box::pin(async move {
             let child = match child {

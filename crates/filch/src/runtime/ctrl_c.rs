@@ -9,6 +9,7 @@ mod system {
     use filch_io::signal::interrupt::{self, Guarded, Interrupt, Interrupted};
     use std::future::Future;
     use std::io::{Write, stdout};
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
@@ -34,12 +35,19 @@ mod system {
             block_on: impl FnOnce(&R, Guarded<'_, F>) -> Result<F::Output, Interrupted>,
             end: impl FnOnce(R, Duration),
         ) -> F::Output {
-            let output = block_on(&runtime, Guarded::new(main, self.0.as_ref(), GRACE));
-            let waited = output.as_ref().err().map_or(Duration::ZERO, |end| end.since.elapsed());
+            let main = Guarded::new(main, self.0.as_ref(), GRACE);
+            // Why: Ctrl-C is not forgotten when clean-up panics, which the panic hook has reported.
+            let output = catch_unwind(AssertUnwindSafe(|| block_on(&runtime, main)));
+            let waited = match &output {
+                Ok(Err(interrupted)) => interrupted.since.elapsed(),
+                _ => Duration::ZERO,
+            };
             end(runtime, GRACE.saturating_sub(waited));
             // Why asked again: it may have come after main's end.
+            let has_come = self.0.is_some_and(Interrupt::end);
             match output {
-                Ok(output) if !self.0.is_some_and(Interrupt::end) => output,
+                Ok(Ok(output)) if !has_come => output,
+                Err(panic) if !has_come => resume_unwind(panic),
                 _ => die(),
             }
         }
@@ -65,6 +73,7 @@ mod system {
 mod system {
     use crate::runtime::owned::GRACE;
     use std::future::Future;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::time::Duration;
 
     /// Nothing.
@@ -83,9 +92,10 @@ mod system {
             block_on: impl FnOnce(&R, F) -> F::Output,
             end: impl FnOnce(R, Duration),
         ) -> F::Output {
-            let output = block_on(&runtime, main);
+            // Why: a runtime that a panic drops inside another one's `block_on` is not waited for.
+            let output = catch_unwind(AssertUnwindSafe(|| block_on(&runtime, main)));
             end(runtime, GRACE);
-            output
+            output.unwrap_or_else(|panic| resume_unwind(panic))
         }
     }
 }

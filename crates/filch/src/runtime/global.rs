@@ -23,7 +23,10 @@ use std::sync::OnceLock;
 /// the 5 s, and then the process ends by the signal, so that a shell sees 130. A second Ctrl-C ends the process at once. A
 /// program that listens for `SIGINT`, by [`signal::ctrl_c`](crate::signal::ctrl_c) or a handler of another's making, or
 /// that was started with it ignored, has its own way. [`Builder::handle_ctrl_c`] turns this off. What blocks its thread in
-/// a poll is not ended by the first Ctrl-C.
+/// a poll is not ended by the first Ctrl-C. When clean-up panics, that is reported, and the process ends by the signal all
+/// the same.
+///
+/// It blocks its thread until all of that is done, also inside another runtime's `block_on`.
 ///
 /// # Panics
 /// When the runtime cannot be built, inside a task, and when `future` panics.
@@ -44,7 +47,8 @@ pub(super) fn run_with<F: Future>(builder: &mut Builder, future: F) -> F::Output
         future,
         runtime,
         |runtime, main| runtime.block_on(main),
-        |mut runtime, grace| runtime.end_within(grace),
+        // Why not as a drop: inside another runtime's `block_on`, that would not wait.
+        |mut runtime, grace| runtime.end(grace),
     )
 }
 
@@ -120,7 +124,7 @@ pub fn run_main_local<F: Future>(builder: Builder, future: F) -> F::Output {
         future,
         runtime,
         |runtime, main| runtime.block_on(main),
-        |mut runtime, grace| runtime.end_within(grace),
+        |mut runtime, grace| runtime.end(grace),
     )
 }
 

@@ -92,11 +92,10 @@ impl LocalRuntime {
         self.wired.take().map_or_else(ShutdownReport::default, |wired| wired.end_here(grace))
     }
 
-    /// As a drop, with another grace.
-    pub(super) fn end_within(&mut self, grace: Duration) {
+    /// Ends the runtime, waits for that wherever it is called, and says on stderr what did not stop.
+    pub(super) fn end(&mut self, grace: Duration) {
         if let Some(wired) = self.wired.take() {
             let name = wired.name().to_owned();
-            let grace = if depth::in_async_code() { Duration::ZERO } else { grace };
             wired.end_here(grace).warn(&name);
         }
     }
@@ -104,7 +103,7 @@ impl LocalRuntime {
 
 impl Drop for LocalRuntime {
     fn drop(&mut self) {
-        self.end_within(GRACE);
+        self.end(if depth::in_async_code() { Duration::ZERO } else { GRACE });
     }
 }
 

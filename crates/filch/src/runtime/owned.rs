@@ -152,26 +152,22 @@ impl Runtime {
         context::task_id().is_some() && RuntimeRef::try_current() == Some(self.handle.0)
     }
 
-    fn end(&mut self, grace: Duration) {
+    /// Ends the runtime, waits for that wherever it is called, and says on stderr what did not stop.
+    pub(super) fn end(&mut self, grace: Duration) {
         if let Some(wired) = self.wired.take() {
             let name = wired.name().to_owned();
             wired.end(grace).warn(&name);
-        }
-    }
-
-    /// As a drop, with another grace.
-    pub(super) fn end_within(&mut self, grace: Duration) {
-        if depth::in_async_code() || self.is_in_own_call() {
-            self.wired.take().into_iter().for_each(Wired::end_in_background);
-        } else {
-            self.end(grace);
         }
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.end_within(GRACE);
+        if depth::in_async_code() || self.is_in_own_call() {
+            self.wired.take().into_iter().for_each(Wired::end_in_background);
+        } else {
+            self.end(GRACE);
+        }
     }
 }
 

@@ -39,6 +39,11 @@ fn run_drops_what_is_left_once() {
 }
 
 #[test]
+fn run_inside_a_block_on_returns_when_its_clean_up_is_done() {
+    run_alone("shutdown::alone::run_inside_a_block_on", &[]);
+}
+
+#[test]
 fn run_names_the_call_that_does_not_end_and_leaves_it() {
     let begin = Instant::now();
     let alone = run_alone("shutdown::alone::run_with_a_stubborn_call", &[]);

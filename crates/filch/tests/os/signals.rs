@@ -10,6 +10,7 @@ use filch::sync::oneshot;
 use filch::task::{CancelScope, TaskGroup, defer_async};
 use std::future::{Future, pending};
 use std::io::{Write, stdin, stdout};
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("gets a handler", gets_a_handler),
     ("ignores", ignores),
     ("is interrupted at its end", is_interrupted_at_its_end),
+    ("panics in its clean-up", panics_in_its_clean_up),
+    ("is interrupted after its panic", is_interrupted_after_its_panic),
     ("has run", has_run),
     ("waits for a shutdown signal", waits_for_a_shutdown_signal),
     ("listens on and off without `run`", listens_on_and_off_without_run),
@@ -453,6 +456,51 @@ fn ctrl_c_after_mains_end_lets_the_clean_up_go_on() {
         program.say("cleaned up");
         let ended = program.end();
         assert_eq!((ended.code, &*ended.stdout), (Err(libc::SIGINT), "cleaned up\n"), "{flavor}");
+    });
+}
+
+fn panics_in_its_clean_up() {
+    let caught = catch_unwind(|| {
+        run_as_told(async {
+            let _deferred = defer_async(async { say("deferred") });
+            let _panics = OnDrop(|| panic!("clean-up fails"));
+            wait().await;
+        });
+    });
+    say(if caught.is_err() { "caught" } else { "not reached" });
+}
+
+#[test]
+fn clean_up_that_panics_is_reported_and_ctrl_c_kills_all_the_same() {
+    for_each_flavor(|flavor| {
+        let ended = interrupt("panics in its clean-up", flavor);
+        assert_eq!(ended.code, Err(libc::SIGINT), "{flavor}: {}", ended.stdout);
+        assert_eq!(ended.stdout, "main dropped\ndeferred\n", "{flavor}");
+        assert!(ended.stderr.contains("clean-up fails"), "{flavor}: {}", ended.stderr);
+    });
+}
+
+fn is_interrupted_after_its_panic() {
+    run_as_told(async {
+        let _deferred = defer_async(async {
+            say("ready");
+            let line = filch::to_thread(read_line).await;
+            say(&line);
+        });
+        panic!("main fails");
+    });
+}
+
+#[test]
+fn ctrl_c_after_mains_panic_lets_the_clean_up_go_on() {
+    for_each_flavor(|flavor| {
+        let mut program = Running::start("is interrupted after its panic", flavor);
+        program.expect("ready");
+        program.send(libc::SIGINT);
+        program.say("cleaned up");
+        let ended = program.end();
+        assert_eq!((ended.code, &*ended.stdout), (Err(libc::SIGINT), "cleaned up\n"), "{flavor}");
+        assert!(ended.stderr.contains("main fails"), "{flavor}: {}", ended.stderr);
     });
 }
 

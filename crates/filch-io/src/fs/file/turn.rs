@@ -3,7 +3,7 @@
 use super::handle::{Handle, Lent};
 use super::unread::Unread;
 use crate::fs::cached::CachedReads;
-use crate::fs::call::{outcome, runtime_ended, uninterrupted};
+use crate::fs::call::{no_thread, outcome, uninterrupted};
 use filch_core::coop;
 use filch_core::sys::sync::Mutex;
 use filch_core::task::JoinHandle;
@@ -69,7 +69,7 @@ impl Drop for Accepted {
     fn drop(&mut self) {
         self.finish(|mut file, bytes| {
             // Why not to a pipe: with nobody at its other end, the end of the runtime would wait for ever.
-            if has_positions(file) { file.write_all(bytes) } else { Err(runtime_ended()) }
+            if has_positions(file) { file.write_all(bytes) } else { Err(no_thread()) }
         });
     }
 }

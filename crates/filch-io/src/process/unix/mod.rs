@@ -223,7 +223,7 @@ impl Command {
     /// [`Child::kill_tree`] can tell its descendants.
     pub fn process_group(&mut self, group: i32) -> &mut Command {
         self.std.process_group(group);
-        self.leads_group = group == 0;
+        self.group = Some(group);
         self
     }
 
@@ -239,10 +239,5 @@ impl Command {
         // SAFETY: the contract is the same, and the caller keeps it.
         unsafe { self.std.pre_exec(call) };
         self
-    }
-
-    /// Makes the child lead a group of its own.
-    pub(super) fn lead_group(&mut self) {
-        self.process_group(0);
     }
 }

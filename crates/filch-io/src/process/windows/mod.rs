@@ -154,7 +154,7 @@ impl Command {
     }
 
     /// There are no such groups.
-    pub(super) fn lead_group(&mut self) {
-        self.leads_group = false;
+    pub(super) fn process_group(&mut self, _: i32) -> &mut Command {
+        self
     }
 }

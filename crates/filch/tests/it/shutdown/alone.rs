@@ -1,6 +1,6 @@
 //! What needs a process of its own. Run by the tests of `shutdown`.
 
-use crate::tools::{OnDrop, current_thread, eventually, workers};
+use crate::tools::{OnDrop, current_thread, eventually, panic_of, workers};
 use filch::runtime::Builder;
 use filch::task::{self, yield_now};
 use filch::{spawn, to_thread};
@@ -42,6 +42,37 @@ fn run_drops_leftovers() {
     });
     assert_eq!(output, 8);
     assert_eq!(drops.load(SeqCst), 1000, "each once, before `run` returns");
+}
+
+#[test]
+#[ignore = "run by a test of `shutdown` in a process of its own"]
+fn run_inside_a_block_on() {
+    let done = Arc::new(AtomicUsize::new(0));
+    // Leaves deferred work that takes a while, and a call that still runs then.
+    let main = |panics: bool| {
+        let (deferred, called) = (counting(&done), counting(&done));
+        async move {
+            drop(task::defer_async(async move {
+                filch::time::sleep(Duration::from_millis(20)).await;
+                drop(task::spawn_blocking(move || {
+                    let _called = called;
+                    thread::sleep(Duration::from_millis(20));
+                }));
+                drop(deferred);
+            }));
+            assert!(!panics, "main fails");
+        }
+    };
+    workers(1).block_on(async {
+        filch::run(main(false));
+        assert_eq!(done.load(SeqCst), 2);
+        Builder::new_current_thread().run(main(false));
+        assert_eq!(done.load(SeqCst), 4);
+        filch::runtime::__private::run_main_local(Builder::new_current_thread(), main(false));
+        assert_eq!(done.load(SeqCst), 6);
+        assert_eq!(panic_of(|| filch::run(main(true))), "main fails");
+        assert_eq!(done.load(SeqCst), 8);
+    });
 }
 
 /// A call that does not end, on the current runtime. Has begun when this returns.

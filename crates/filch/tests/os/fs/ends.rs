@@ -95,6 +95,17 @@ fn what_waits_for_a_thread_errs_when_the_runtime_ends() {
 }
 
 #[test]
+fn an_operation_for_which_the_system_has_no_thread_does_not_blame_the_runtime_alone() {
+    let _watchdog = Watchdog::new();
+    let folder = Folder::new();
+    // A stack that no address space holds.
+    let runtime = Builder::new_current_thread().thread_stack_size(usize::MAX / 16).build();
+    let created = runtime.expect("it has no threads").block_on(File::create(folder.path("file")));
+    let error = created.expect_err("there is no thread");
+    assert!(error.to_string().contains("no thread to spare"), "{error}");
+}
+
+#[test]
 fn a_file_goes_from_runtime_to_runtime() {
     let _watchdog = Watchdog::new();
     let folder = Folder::new();

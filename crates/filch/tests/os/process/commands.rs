@@ -3,6 +3,7 @@
 use super::{on_each, sh};
 use filch::process::{Command, Stdio};
 use rustix::process::{getgid, getuid, set_child_subreaper};
+use std::fs::File;
 use std::io::ErrorKind;
 
 /// What the command writes.
@@ -66,7 +67,14 @@ fn commands_of_the_standard_library_can_be_taken_over() {
         command.as_std_mut().env("WORD", "taken");
         assert_eq!(command.as_std().get_program(), "sh");
         assert_eq!(text_of(&mut command).await, "taken");
+        command.stdout(Stdio::piped());
         assert_eq!(command.into_std().output().expect("there is a shell").stdout, b"taken\n");
+
+        let mut std = std::process::Command::new("readlink");
+        std.arg("/proc/self/fd/0").stdin(File::open("/dev/zero").expect("Linux"));
+        let mut command = Command::from(std);
+        assert_eq!(text_of(&mut command).await, "/dev/zero");
+        assert_eq!(text_of(&mut command).await, "/dev/zero", "its input was not captured");
 
         let spawned = sh("exit 2").spawn_with(std::process::Command::spawn);
         let status = spawned.expect("there is a shell").wait().await.expect("it is ours");

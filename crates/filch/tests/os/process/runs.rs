@@ -44,6 +44,29 @@ fn streams_that_the_command_decided_on_are_left_alone() {
     });
 }
 
+/// Which pipes a child of the command has.
+fn pipes(command: &mut Command) -> (bool, bool, bool) {
+    let child = command.spawn().expect("there is a shell");
+    (child.stdin.is_some(), child.stdout.is_some(), child.stderr.is_some())
+}
+
+#[test]
+fn a_command_that_was_used_starts_the_next_child_without_pipes() {
+    on_each(|| async {
+        let mut command = sh(":");
+        run(&mut command).await.expect("there is a shell");
+        assert_eq!(pipes(&mut command), (false, false, false));
+        run(&mut command).input("words").await.expect("there is a shell");
+        assert_eq!(pipes(&mut command), (false, false, false));
+        command.output().await.expect("there is a shell");
+        assert_eq!(pipes(&mut command), (false, false, false));
+
+        command.stdout(Stdio::piped());
+        run(&mut command).await.expect("there is a shell");
+        assert_eq!(pipes(&mut command), (false, true, false), "that one was asked for");
+    });
+}
+
 #[test]
 fn a_program_need_not_read_its_input() {
     on_each(|| async {

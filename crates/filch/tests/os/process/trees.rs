@@ -56,6 +56,30 @@ fn a_tree_that_nobody_asked_for_is_not_known() {
 }
 
 #[test]
+fn a_command_goes_back_to_the_group_it_was_told_when_no_tree_is_asked_for() {
+    async fn number_and_group(command: &mut Command) -> (u32, u32) {
+        let output = command.output().await.expect("there is a shell");
+        let text = String::from_utf8(output.stdout).expect("ASCII");
+        let (pid, group) = text.trim().split_once(' ').expect("two numbers");
+        (pid.parse().expect("a number"), group.parse().expect("a number"))
+    }
+
+    on_each(|| async {
+        let mut leader = sh("read line").stdin(Stdio::piped()).process_group(0).spawn();
+        let leader = leader.as_mut().expect("there is a shell");
+        let theirs = leader.id().expect("its end is not known");
+        let mut command = sh("cut -d ' ' -f 1,5 /proc/$$/stat");
+        command.process_group(i32::try_from(theirs).expect("process numbers are small"));
+
+        let (pid, group) = number_and_group(command.kill_tree_on_drop(true)).await;
+        assert_eq!(group, pid, "it leads a group of its own");
+        let (pid, group) = number_and_group(command.kill_tree_on_drop(false)).await;
+        assert_eq!(group, theirs, "{pid} is not in the group of the command");
+        leader.wait().await.expect("it is ours");
+    });
+}
+
+#[test]
 fn a_dropped_child_takes_its_tree_along() {
     on_each(|| async {
         let mut command = sh("sleep 1000 & echo $!; wait");
