@@ -66,7 +66,7 @@ fn tests(chosen: &[&str]) -> Command {
 /// A cargo command on the workspace of these crates.
 fn cargo(name: &str, chosen: &[&str]) -> Command {
     let manifest = sh::root().join("interop/Cargo.toml");
-    let mut command = sh::cargo([name, "--manifest-path"]);
+    let mut command = sh::cargo([name, "--locked", "--manifest-path"]);
     command.arg(manifest).args(chosen).env("CARGO_TARGET_DIR", sh::target_dir("interop"));
     command
 }

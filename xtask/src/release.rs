@@ -3,6 +3,10 @@
 use crate::outcome::{Outcome, Tally, Trouble};
 use crate::sh;
 
+/// What has a lock file with the version in it.
+const WORKSPACES: [&str; 3] =
+    ["Cargo.toml", "interop/Cargo.toml", "interop/swap-driver-user/Cargo.toml"];
+
 /// `release <version>`.
 pub(crate) fn run(args: &[String]) -> Outcome {
     let [version] = args else { return Err("usage: release <version>".into()) };
@@ -14,7 +18,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     msrv(&[])?;
     edit("Cargo.toml", |text| set_version(text, version))?;
     edit("CHANGELOG.md", |text| close_section(text, version))?;
-    sh::run(&mut sh::cargo(["update", "--workspace"]))?;
+    for workspace in WORKSPACES {
+        sh::run(
+            sh::cargo(["update", "--workspace", "--manifest-path"]).arg(sh::root().join(workspace)),
+        )?;
+    }
     println!("next: cargo xtask ci, commit, git tag v{version}, cargo publish --workspace");
     Ok(Tally::NONE)
 }

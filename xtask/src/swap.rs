@@ -30,7 +30,7 @@ pub(crate) fn check() -> Outcome {
         nothing_absent_is_there(story)?;
         let manifest = story.join("Cargo.toml");
         let with = |name: &str| {
-            let mut command = sh::cargo([name, "--quiet", "--manifest-path"]);
+            let mut command = sh::cargo([name, "--locked", "--quiet", "--manifest-path"]);
             command.arg(&manifest).env("CARGO_TARGET_DIR", sh::target_dir("interop"));
             command
         };
