@@ -31,6 +31,12 @@ async fn square(job: Job, pace: Duration) -> String {
     (number * number).to_string()
 }
 
+/// A name that no other process has that shares the stream: in a container each may have the same number.
+fn unused_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim_end(), std::process::id())
+}
+
 /// The value of `name=value` among the options.
 fn option<T: FromStr<Err: Display>>(
     options: &[String],
@@ -44,7 +50,7 @@ fn option<T: FromStr<Err: Display>>(
 
 async fn work(url: &str, stream: &str, options: &[String]) -> Result<(), Error> {
     let worker = Worker {
-        name: option(options, "name", format!("process-{}", std::process::id()))?,
+        name: option(options, "name", unused_name())?,
         slots: option(options, "slots", 4)?,
         patience: Duration::from_millis(option(options, "patience", 5000)?),
         incoming: Jobs::open(url, stream).await?,

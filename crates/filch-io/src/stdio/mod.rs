@@ -99,6 +99,9 @@ impl AsyncRead for Stdin {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0)); // There is nothing to wait for.
+        }
         self.channel.poll_read(cx, buf)
     }
 }

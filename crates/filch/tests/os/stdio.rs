@@ -18,6 +18,7 @@ pub(crate) const PROGRAMS: &[(&str, fn())] = &[
     ("shouts", shouts),
     ("reads in the background", reads_in_the_background),
     ("gives up reading", gives_up_reading),
+    ("reads into nothing", reads_into_nothing),
     ("looks at its flags", looks_at_its_flags),
     ("writes and tells", writes_and_tells),
     ("writes much", writes_much),
@@ -192,6 +193,17 @@ fn a_read_that_is_given_up_takes_nothing_from_the_next_reader() {
     program.expect("ready");
     program.say("for std");
     assert_eq!(program.end().stdout, "for std\n");
+}
+
+fn reads_into_nothing() {
+    let n = run(async { stdin().read(&mut []).await.expect("there is nothing to read") });
+    print!("{n}");
+}
+
+#[test]
+fn a_read_into_nothing_does_not_wait_for_input() {
+    let program = Running::start("reads into nothing", "");
+    assert_eq!(program.end().stdout, "0");
 }
 
 fn looks_at_its_flags() {
