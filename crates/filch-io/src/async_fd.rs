@@ -137,7 +137,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// # Cancel safety
     /// Cancel safe: a wait changes nothing.
     pub async fn ready(&self, interest: Interest) -> Result<AsyncFdReadyGuard<'_, T>> {
-        let event = self.source.readiness(interest)?.await?;
+        let event = self.source.readiness(interest).await?;
         Ok(AsyncFdReadyGuard { fd: self, event })
     }
 
@@ -171,7 +171,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// # Cancel safety
     /// Cancel safe: a wait changes nothing.
     pub async fn ready_mut(&mut self, interest: Interest) -> Result<AsyncFdReadyMutGuard<'_, T>> {
-        let event = self.source.readiness(interest)?.await?;
+        let event = self.source.readiness(interest).await?;
         Ok(AsyncFdReadyMutGuard { fd: self, event })
     }
 

@@ -206,9 +206,14 @@ impl<T: AsSource> Source<T> {
 
     /// Waits until something of `interest` is ready; registers at once.
     pub(crate) async fn ready(&self, interest: Interest) -> Result<Ready> {
-        let ready = self.register()?.readiness(interest).await?.ready;
+        Ok(self.readiness(interest).await?.ready)
+    }
+
+    /// As [`ready`](Self::ready), with what it takes to take that back.
+    pub(crate) async fn readiness(&self, interest: Interest) -> Result<ReadyEvent> {
+        let event = self.register()?.readiness(interest).await?;
         poll_fn(coop::poll_proceed).await.made_progress();
-        Ok(ready)
+        Ok(event)
     }
 
     /// Waits until `direction` is ready; registers at once.
@@ -221,12 +226,6 @@ impl<T: AsSource> Source<T> {
         let event = ready!(self.register()?.poll_ready(cx, direction))?;
         unit.made_progress();
         Poll::Ready(Ok(event))
-    }
-
-    /// Waits for an event of `interest`; registers at once.
-    #[cfg(unix)] // For `AsyncFd`.
-    pub(crate) fn readiness(&self, interest: Interest) -> Result<filch_core::io::Readiness<'_>> {
-        Ok(self.register()?.readiness(interest))
     }
 
     /// Tries `operation` once, or not at all when it is known that it would answer `WouldBlock`.

@@ -37,6 +37,25 @@ fn a_descriptor_is_readable_once_something_was_written() {
 }
 
 #[test]
+fn a_ready_descriptor_does_not_keep_its_worker() {
+    on_each(|| async {
+        let (a, _b) = pair();
+        let a = AsyncFd::new(a).expect("a socket can be watched");
+        let waiting = filch::spawn(async move {
+            let other = filch::spawn(async {});
+            // The budget gives the other task its turn in between.
+            let mut n_waits = 0;
+            while !other.is_finished() && n_waits < 1000 {
+                drop(a.writable().await.expect("the driver lives"));
+                n_waits += 1;
+            }
+            n_waits
+        });
+        assert!(waiting.await.expect("no panic") < 1000, "the other task had no turn");
+    });
+}
+
+#[test]
 fn cleared_readiness_waits_for_the_next_event() {
     on_each(|| async {
         let (a, mut b) = pair();
