@@ -62,26 +62,39 @@ impl TimerBuffers {
 
     /// Buffers a timer of `worker`.
     pub fn push(&self, worker: usize, cell: Arc<TimerCell>, timers: &dyn Timers) -> Armed {
+        self.push_with(worker, cell, timers, Self::mark_filled)
+    }
+
+    /// As [`push`](Self::push), without the fence between the mark and the look.
+    #[cfg(all(test, filch_loom))]
+    pub(super) fn push_without_fence(
+        &self,
+        worker: usize,
+        cell: Arc<TimerCell>,
+        timers: &dyn Timers,
+    ) -> Armed {
+        self.push_with(worker, cell, timers, |buffers, place| {
+            buffers.filled[place / PER_WORD].fetch_or(bit(place), Relaxed);
+        })
+    }
+
+    #[inline]
+    fn push_with(
+        &self,
+        worker: usize,
+        cell: Arc<TimerCell>,
+        timers: &dyn Timers,
+        mark_filled: impl FnOnce(&Self, usize),
+    ) -> Armed {
         let deadline = cell.deadline().unwrap_or(0);
         let place = worker % self.buffers.len();
         let mut buffer = self.buffers[place].lock();
         buffer.push(cell);
-        self.mark_filled(place);
+        mark_filled(self, place);
         let urgent = deadline < self.park_until.load(Relaxed);
         if buffer.len() >= FULL {
             make_room(&mut buffer, timers);
         }
-        if urgent { Armed::Urgent } else { Armed::Buffered }
-    }
-
-    /// As `push` to the first buffer, without the fence between the mark and the look.
-    #[cfg(all(test, filch_loom))]
-    pub(super) fn push_without_fence(&self, cell: Arc<TimerCell>) -> Armed {
-        let deadline = cell.deadline().unwrap_or(0);
-        let mut buffer = self.buffers[0].lock();
-        buffer.push(cell);
-        self.filled[0].fetch_or(bit(0), Relaxed);
-        let urgent = deadline < self.park_until.load(Relaxed);
         if urgent { Armed::Urgent } else { Armed::Buffered }
     }
 

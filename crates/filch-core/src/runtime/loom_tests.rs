@@ -205,8 +205,8 @@ fn a_parker_that_looks_before_it_publishes_is_rejected() {
 #[test]
 #[ignore = "run by `a_mark_without_its_fence_is_rejected`"]
 fn broken_mark_without_its_fence() {
-    let arm = |buffers: &TimerBuffers, _: &ListTimers| {
-        buffers.push_without_fence(Arc::new(TimerCell::new(5)))
+    let arm = |buffers: &TimerBuffers, timers: &ListTimers| {
+        buffers.push_without_fence(0, Arc::new(TimerCell::new(5)), timers)
     };
     park_meets_arm(arm, publish_and_look);
 }
@@ -217,7 +217,8 @@ fn a_mark_without_its_fence_is_rejected() {
     assert_rejected(name, "a timer is overslept");
 }
 
-/// The lookout empties a worker's buffer, or finds it empty, between two timers of that worker, and another thread is about to wait.
+/// The lookout empties a worker's buffer, or finds it empty, between two timers of that worker; another thread is about to
+/// wait.
 #[test]
 fn a_timer_armed_while_the_buffer_is_emptied_is_not_overslept() {
     check(2, || {

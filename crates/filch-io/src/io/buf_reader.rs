@@ -132,6 +132,9 @@ impl<R: AsyncRead> AsyncBufRead for BufReader<R> {
 
 impl<R: AsyncRead + AsyncSeek> AsyncSeek for BufReader<R> {
     /// Drops what is buffered: the position that the caller knows is behind the reader's by as much.
+    ///
+    /// Where a seek that is given up leads is known as far as the reader's own seeks let it be: best when they move nothing
+    /// before they answer, as a file's.
     fn poll_seek(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -146,7 +149,7 @@ impl<R: AsyncRead + AsyncSeek> AsyncSeek for BufReader<R> {
         let to = match relative {
             Some(sum) => SeekFrom::Current(sum),
             None if ahead == 0 => to,
-            // The reader goes back first: a seek that is given up must leave no bytes of the former place here.
+            // The reader goes back first, so that no bytes of the former place are here when it has moved.
             None => {
                 ready!(self.as_mut().project().reader.poll_seek(cx, SeekFrom::Current(-ahead)))?;
                 self.as_mut().discard();

@@ -11,7 +11,8 @@ pub trait AsyncSeekExt: AsyncSeek {
     /// Moves to a position, and answers it, counted from the start.
     ///
     /// # Cancel safety
-    /// Not cancel safe: after a drop the position may be the former or the asked one.
+    /// Not cancel safe, unless the stream says otherwise (a file does): after a drop the position may be the former or the
+    /// asked one.
     fn seek(&mut self, to: SeekFrom) -> Seek<'_, Self>
     where
         Self: Unpin,

@@ -9,6 +9,7 @@
 
 use super::nonblocking::{AsObject, has_more};
 use crate::source::{AsSource, Source};
+use filch_core::WakeBatch;
 use filch_core::io::Direction;
 use filch_core::sys::sync::Mutex;
 use filch_timer::{Sleep, sleep};
@@ -87,16 +88,20 @@ impl Waiting {
         let waker = waker.clone(); // Unlocked, as is its drop: both are foreign code.
         let mut waiting = self.0.lock();
         if !waiting.iter().any(|known| known.will_wake(&waker)) {
-            return waiting.push(waker);
+            waiting.push(waker);
         }
-        drop(waiting);
+    }
+
+    fn wake_all(&self) {
+        let mut wakes = WakeBatch::default();
+        wakes.extend(mem::take(&mut *self.0.lock()));
+        wakes.wake_all();
     }
 }
 
 impl Wake for Waiting {
     fn wake(self: Arc<Self>) {
-        let waiting = mem::take(&mut *self.0.lock());
-        waiting.into_iter().for_each(Waker::wake);
+        self.wake_all();
     }
 }
 
@@ -135,7 +140,7 @@ impl PolledBackoff {
         self.waiting.add(cx.waker());
         let all = Waker::from(Arc::clone(&self.waiting));
         if wait.as_mut().poll(&mut Context::from_waker(&all)).is_ready() {
-            all.wake(); // It may have been over before it woke anybody.
+            self.waiting.wake_all(); // It may have been over before it woke anybody.
             return Poll::Ready(backoff);
         }
         self.put(backoff, wait);

@@ -299,6 +299,8 @@ impl Command {
     }
 }
 
+/// What the standard library's command was told of its output streams counts as nothing said: [`output`](Command::output)
+/// and a [`run`](super::run()) capture them, and later children inherit them.
 impl From<std::process::Command> for Command {
     fn from(std: std::process::Command) -> Command {
         Command { std, on_drop: OnDrop::default(), streams: Streams::default(), group: None }

@@ -53,7 +53,7 @@ fn seeking_forgets_what_is_buffered() {
     .expect("a cursor reads and seeks");
 }
 
-/// A cursor that moves at once, but tells so only when it is asked again: as a file does on a thread.
+/// A cursor whose seeks to a place move at once, but tell so only when they are asked again.
 struct Slow {
     cursor: Cursor<Vec<u8>>,
     is_asked: bool,

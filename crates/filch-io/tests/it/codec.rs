@@ -300,6 +300,18 @@ fn lines_behind_bytes_that_somebody_else_took_are_found() {
 }
 
 #[test]
+fn lines_in_a_buffer_that_was_changed_or_replaced_are_found() {
+    let mut codec = LinesCodec::new();
+    let mut bytes = FrameBuf::from(b"one;two;".to_vec());
+    assert!(codec.decode(&mut bytes).expect("text").is_none());
+    bytes[3] = b'\n';
+    assert_eq!(codec.decode(&mut bytes).expect("text").as_deref(), Some("one"));
+    assert!(codec.decode(&mut bytes).expect("text").is_none());
+    bytes = FrameBuf::from(b"a\nb\nand the rest of it".to_vec());
+    assert_eq!(codec.decode(&mut bytes).expect("text").as_deref(), Some("a"));
+}
+
+#[test]
 fn an_error_of_the_reader_ends_a_loop_and_loses_nothing() {
     let script = Script::new([Bytes(b"on"), Fail(ErrorKind::TimedOut), Bytes(b"e\n")]);
     let mut lines = FramedRead::new(script, LinesCodec::new());

@@ -11,6 +11,8 @@ mod errors;
 mod files;
 #[cfg(target_os = "linux")]
 mod model;
+#[cfg(target_os = "linux")]
+mod positions;
 mod tree;
 mod whole;
 
@@ -73,12 +75,21 @@ fn fifo(folder: &Folder) -> PathBuf {
 /// A runtime whose only thread for blocking calls is stuck until the sender is dropped.
 pub(crate) fn with_a_stuck_thread(mut builder: Builder) -> (Runtime, mpsc::Sender<()>) {
     let runtime = builder.max_blocking_threads(1).build().expect("the stock parts fit");
+    let free = {
+        let _inside = runtime.enter();
+        hold_thread()
+    };
+    (runtime, free)
+}
+
+/// Keeps a thread for blocking calls of the current runtime busy until the sender is dropped.
+fn hold_thread() -> mpsc::Sender<()> {
     let (free, is_freed) = mpsc::channel::<()>();
     let (begun, has_begun) = mpsc::channel();
-    drop(runtime.spawn_blocking(move || {
+    drop(filch::task::spawn_blocking(move || {
         begun.send(()).expect("it is awaited");
         let _ = is_freed.recv();
     }));
     has_begun.recv().expect("the thread begins");
-    (runtime, free)
+    free
 }

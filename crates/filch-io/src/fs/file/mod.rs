@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 mod handle;
+mod position;
 mod positional;
 mod raw;
 mod streams;
@@ -14,6 +15,7 @@ use filch_core::sys::sync::atomic::AtomicBool;
 use filch_core::sys::sync::atomic::Ordering::Relaxed;
 use filch_sync::{Mutex, MutexGuard};
 use handle::Handle;
+use position::Position;
 use std::fmt;
 use std::fs;
 use std::future::{Future, poll_fn};
@@ -21,7 +23,7 @@ use std::io::Result;
 use std::panic::Location;
 use std::path::Path;
 use std::time::SystemTime;
-use turn::{Position, Turn};
+use turn::Turn;
 
 /// tokio's figure: so much is read or written by one call on a thread.
 const DEFAULT_MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
@@ -183,7 +185,8 @@ impl File {
         self.handle.call(fs::File::metadata).await
     }
 
-    /// Another handle to the same open file: both have one position.
+    /// Another handle to the same open file: both have one position. Both are read on threads from then on, for a look into
+    /// the cache would wait for what the other one does.
     ///
     /// # Errors
     /// When the process is out of descriptors.

@@ -1,6 +1,7 @@
 //! What of a file's reads, writes and seeks is under way. See the [module's page](super).
 
 use super::handle::{Handle, Lent};
+use super::position::{Position, has_positions};
 use super::unread::Unread;
 use crate::fs::cached::CachedReads;
 use crate::fs::call::{no_thread, outcome, uninterrupted};
@@ -8,7 +9,7 @@ use filch_core::coop;
 use filch_core::sys::sync::Mutex;
 use filch_core::task::JoinHandle;
 use std::fs::File;
-use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Read, Result, Seek, SeekFrom, Write};
+use std::io::{Error, IoSlice, IoSliceMut, Read, Result, Seek, SeekFrom, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,28 +18,12 @@ use std::task::{Context, Poll, ready};
 pub(super) struct Turn {
     reading: Option<JoinHandle<(Result<usize>, Vec<u8>)>>,
     writing: Option<(JoinHandle<()>, Arc<Receipt>)>,
-    /// A look before a seek, after which that need not wait.
-    looking: Option<JoinHandle<()>>,
+    /// A look before a seek to that place, after which the seek seldom waits.
+    looking: Option<(JoinHandle<()>, SeekFrom)>,
     unread: Unread,
     /// Of a write that was accepted; told to whoever asks next.
     write_error: Option<Error>,
     position: Position,
-}
-
-/// What is known of the file's position.
-// Why remembered: the system keeps a position locked during a read or a write, so that to ask while one is under way takes as
-// long as the disk does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Position {
-    /// Nobody has asked.
-    #[default]
-    Unknown,
-    /// There is none: it is a pipe, say, or a terminal.
-    None,
-    /// Only what is begun here moves it.
-    Own,
-    /// Another handle moves it as well, and may keep it locked at any time.
-    Shared,
 }
 
 /// Where a write leaves its result, and the memory of its bytes.
@@ -82,8 +67,10 @@ impl Turn {
         turn
     }
 
-    /// Another handle will move the position as well. Answers what that one must know of it. Call while nothing is under way.
+    /// Another handle will move the position as well. Answers what that one must know of it. Call while nothing is under
+    /// way.
     pub(super) fn share_position(&mut self, file: &File) -> Position {
+        self.forget_look();
         self.learn_position(file);
         if self.position == Position::Own {
             self.position = Position::Shared;
@@ -112,6 +99,7 @@ impl Turn {
             return Poll::Ready(Ok(0));
         }
         if self.reading.is_none() {
+            self.forget_look();
             ready!(self.poll_alone(cx));
             let unit = ready!(coop::poll_proceed(cx));
             let n_read = match self.unread.take(bufs) {
@@ -162,6 +150,7 @@ impl Turn {
         bufs: &[IoSlice<'_>],
         max_len: usize,
     ) -> Poll<Result<usize>> {
+        self.forget_look();
         ready!(self.poll_written(cx));
         ready!(self.poll_alone(cx));
         if let Some(error) = self.take_error() {
@@ -213,7 +202,7 @@ impl Turn {
         ready!(self.poll_alone(cx));
         self.learn_position(handle.file());
         if matches!(to, SeekFrom::End(_)) || self.position == Position::Shared {
-            ready!(self.poll_look(cx, handle))?;
+            ready!(self.poll_look(cx, handle, to))?;
         } else {
             ready!(coop::poll_proceed(cx)).made_progress();
         }
@@ -223,27 +212,48 @@ impl Turn {
     }
 
     /// Has a thread look at the file before a seek that may have to wait.
-    fn poll_look(&mut self, cx: &mut Context<'_>, handle: &Handle) -> Poll<Result<()>> {
-        let call = self.looking.get_or_insert_with(|| {
-            let file = handle.lend();
-            handle.begin(move || look(&file))
-        });
-        let joined = ready!(Pin::new(call).poll(cx));
-        self.looking = None;
-        Poll::Ready(outcome(joined))
+    fn poll_look(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &Handle,
+        to: SeekFrom,
+    ) -> Poll<Result<()>> {
+        if self.looking.as_ref().is_some_and(|(_, place)| *place != to) {
+            self.forget_look();
+        }
+        if let Some((call, _)) = &mut self.looking {
+            let joined = ready!(Pin::new(call).poll(cx));
+            self.looking = None;
+            // Why again otherwise: it was begun by a seek that was given up, in a runtime that has ended.
+            if joined.is_ok() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let file = handle.lend();
+        let mut call = handle.begin(move || look(&file));
+        match Pin::new(&mut call).poll(cx) {
+            Poll::Ready(joined) => Poll::Ready(outcome(joined)),
+            Poll::Pending => {
+                self.looking = Some((call, to));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn forget_look(&mut self) {
+        if let Some((call, _)) = self.looking.take() {
+            call.abort();
+        }
     }
 
     /// Moves the position back before the unread bytes. Without positions they stay unread.
     pub(super) fn put_back(&mut self, mut file: &File) -> Result<()> {
-        if self.unread.is_empty() {
+        if self.unread.is_empty() || self.position == Position::None {
             return Ok(());
         }
         let n_unread = i64::try_from(self.unread.len()).expect("a buffer is smaller than that");
-        match file.seek(SeekFrom::Current(-n_unread)) {
-            Ok(_) => self.unread.clear(),
-            Err(error) if error.kind() == ErrorKind::NotSeekable => {}
-            Err(error) => return Err(error),
-        }
+        file.seek(SeekFrom::Current(-n_unread))?;
+        self.unread.clear();
         Ok(())
     }
 
@@ -298,9 +308,7 @@ impl Drop for Turn {
         if let Some(call) = &self.reading {
             call.abort();
         }
-        if let Some(call) = &self.looking {
-            call.abort();
-        }
+        self.forget_look();
     }
 }
 
@@ -310,10 +318,6 @@ fn look(mut file: &File) {
     // Why ignored: the seek finds out the same.
     let _ = file.metadata();
     let _ = file.stream_position();
-}
-
-fn has_positions(mut file: &File) -> bool {
-    file.stream_position().is_ok()
 }
 
 /// Copies at most `max_len` bytes into one buffer.

@@ -7,10 +7,8 @@ use crate::io::lines::find;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Delimited {
     max_length: usize,
-    /// No delimiter begins in so many bytes at the front, as long as nobody takes any.
+    /// No delimiter begins in so many bytes at the front, as long as the buffer says that they were searched.
     searched: usize,
-    /// How many bytes had been taken when those were searched.
-    n_taken: u64,
     /// The frame at the front is too long; it is skipped.
     skipping: bool,
 }
@@ -20,7 +18,7 @@ pub(super) struct TooLong;
 
 impl Delimited {
     pub(super) const fn new(max_length: usize) -> Self {
-        Delimited { max_length, searched: 0, n_taken: 0, skipping: false }
+        Delimited { max_length, searched: 0, skipping: false }
     }
 
     pub(super) fn max_length(&self) -> usize {
@@ -40,9 +38,8 @@ impl Delimited {
         }
         // A delimiter that begins behind so many bytes belongs to a frame that is too long.
         let window = bytes.len().min(self.max_length.saturating_add(delimiter.len()));
-        // The bytes are anybody's to take, and the buffer anybody's to replace.
-        let is_same_front = self.n_taken == bytes.n_taken() && self.searched <= window;
-        let from = if is_same_front { self.searched } else { 0 };
+        // Why both: the bytes are anybody's to take and to change, and the buffer may have been another codec's.
+        let from = self.searched.min(bytes.searched()).min(window);
         match find_sequence(&bytes[..window], delimiter, from) {
             Some(at) => {
                 let frame = bytes.split_to(at);
@@ -53,7 +50,7 @@ impl Delimited {
             None if window == self.max_length.saturating_add(delimiter.len()) => self.refuse(),
             None => {
                 self.searched = window.saturating_sub(delimiter.len() - 1);
-                self.n_taken = bytes.n_taken();
+                bytes.set_searched(self.searched);
                 Ok(None)
             }
         }

@@ -16,14 +16,14 @@ pub struct FrameBuf {
     storage: Vec<u8>,
     start: usize,
     end: usize,
-    /// How many bytes were ever taken: it tells one front from another.
-    n_taken: u64,
+    /// So many bytes at the front a codec has searched, and they are as they were then.
+    searched: usize,
 }
 
 impl FrameBuf {
     /// An empty buffer.
     pub const fn new() -> Self {
-        FrameBuf { storage: Vec::new(), start: 0, end: 0, n_taken: 0 }
+        FrameBuf { storage: Vec::new(), start: 0, end: 0, searched: 0 }
     }
 
     /// Removes the first `n` bytes.
@@ -38,7 +38,7 @@ impl FrameBuf {
             self.len()
         );
         self.start += n;
-        self.n_taken += n as u64;
+        self.searched = 0;
     }
 
     /// Removes the first `n` bytes and answers them.
@@ -57,8 +57,12 @@ impl FrameBuf {
         self.advance(self.len());
     }
 
-    pub(super) fn n_taken(&self) -> u64 {
-        self.n_taken
+    pub(super) fn searched(&self) -> usize {
+        self.searched
+    }
+
+    pub(super) fn set_searched(&mut self, n: usize) {
+        self.searched = n;
     }
 
     /// Appends bytes.
@@ -115,13 +119,14 @@ impl Deref for FrameBuf {
 
 impl DerefMut for FrameBuf {
     fn deref_mut(&mut self) -> &mut [u8] {
+        self.searched = 0; // They are about to change.
         &mut self.storage[self.start..self.end]
     }
 }
 
 impl From<Vec<u8>> for FrameBuf {
     fn from(bytes: Vec<u8>) -> Self {
-        FrameBuf { start: 0, end: bytes.len(), storage: bytes, n_taken: 0 }
+        FrameBuf { start: 0, end: bytes.len(), storage: bytes, searched: 0 }
     }
 }
 

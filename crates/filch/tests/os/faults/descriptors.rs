@@ -1,6 +1,6 @@
 //! A process at its limit of descriptors: a runtime starts or says why not, and leaves nothing behind.
 
-use crate::tools::{current_thread, panic_of};
+use crate::tools::{Hand, current_thread, panic_of};
 use crate::watchdog::run_alone;
 use filch::io::AsyncReadExt;
 use filch::process::Command;
@@ -13,7 +13,6 @@ use std::fs::File;
 use std::future::poll_fn;
 use std::io::{Error, Result};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 
 /// Few, so that they are soon used up.
 const LIMIT: u64 = 64;
@@ -127,16 +126,17 @@ fn accepts_at_the_limit() {
         let clients = [(); 2].map(|()| std::net::TcpStream::connect(address).expect("it listens"));
         lower_the_limit();
         let mut hoard = Hoard::new();
-        let listener = Arc::new(listener);
-        let tasks = [(); 2].map(|()| {
-            let listener = Arc::clone(&listener);
-            filch::spawn(async move { poll_fn(|cx| listener.poll_accept(cx)).await })
-        });
-        // Both have met the limit.
-        filch::time::sleep(filch::time::Duration::from_millis(5)).await;
+        let accept = || poll_fn(|cx| listener.poll_accept(cx));
+        let mut waiting = [(); 2].map(|()| (Box::pin(accept()), Hand::default()));
+        for (accepting, hand) in &mut waiting {
+            assert!(hand.poll(accepting).is_pending(), "no descriptor");
+        }
         hoard.free(10);
-        for task in tasks {
-            task.await.expect("it does not panic").expect("there are descriptors");
+        for (accepting, hand) in &mut waiting {
+            while hand.wakes() == 0 {
+                filch::time::sleep(filch::time::Duration::from_millis(1)).await;
+            }
+            accepting.await.expect("there are descriptors");
         }
         drop(clients);
     });
