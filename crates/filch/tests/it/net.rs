@@ -15,6 +15,9 @@ mod udp;
 mod unix;
 
 use crate::drivers::{in_time, on_each, runtimes};
+use filch::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use futures_lite::future::poll_once;
+use std::io::IoSliceMut;
 
 /// Two connected TCP streams.
 async fn tcp_pair() -> (filch::net::TcpStream, filch::net::TcpStream) {
@@ -34,4 +37,17 @@ async fn small_tcp_pair() -> (filch::net::TcpStream, filch::net::TcpStream) {
     socket2::SockRef::from(&near).set_send_buffer_size(32 * 1024).expect("an open stream");
     socket2::SockRef::from(&far).set_recv_buffer_size(32 * 1024).expect("an open stream");
     (near, far)
+}
+
+/// Reads into nothing, of which nothing is to be waited for.
+async fn read_into_nothing(
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+) {
+    assert!(poll_once(reader.read(&mut [0])).await.is_none(), "nothing has come");
+    assert!(matches!(poll_once(reader.read(&mut [])).await, Some(Ok(0))));
+    let mut no_room = [IoSliceMut::new(&mut [])];
+    assert!(matches!(poll_once(reader.read_vectored(&mut no_room)).await, Some(Ok(0))));
+    writer.write_all(b"x").await.expect("there is room");
+    assert_eq!(reader.read_u8().await.expect("it comes"), b'x');
 }

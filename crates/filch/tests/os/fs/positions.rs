@@ -141,8 +141,8 @@ fn a_seek_looks_anew_after_a_read_and_in_another_runtime() {
             let _inside = other.enter();
             assert!(Hand::default().poll(&mut pin!(file.seek(SeekFrom::End(-1)))).is_pending());
         }
-        drop(free);
         other.shutdown_background();
+        drop(free);
         assert_eq!(file.seek(SeekFrom::End(-1)).await.expect("it has an end"), 9);
     });
 }
