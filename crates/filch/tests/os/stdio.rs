@@ -4,6 +4,7 @@ use crate::programs::{Running, argument, program};
 use filch::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, stderr, stdin, stdout};
 use filch::runtime::Builder;
 use filch::time::{Duration, timeout};
+use futures_lite::future::poll_once;
 use std::fs::{self, File, OpenOptions};
 use std::future::Future;
 use std::io::{Read, Write};
@@ -196,7 +197,12 @@ fn a_read_that_is_given_up_takes_nothing_from_the_next_reader() {
 }
 
 fn reads_into_nothing() {
-    let n = run(async { stdin().read(&mut []).await.expect("there is nothing to read") });
+    let n = run(async {
+        let mut stdin = stdin();
+        // From here on it is known that nothing has come.
+        assert!(poll_once(stdin.read(&mut [0])).await.is_none());
+        stdin.read(&mut []).await.expect("there is nothing to read")
+    });
     print!("{n}");
 }
 
